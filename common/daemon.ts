@@ -1,0 +1,52 @@
+/**
+ * Runs a daemon: turns signals into an orderly stop, and its end into an exit code. Only a `main.ts` uses it.
+ *
+ * @module
+ */
+import { describeError, type Logger } from "./logger.ts";
+import { NewerSchemaError } from "./migrator.ts";
+
+/** The two scopes of ending: the second one comes when the first was not quick enough. */
+export interface Shutdown {
+  /** Take no more work, and finish what is in hand. Fires at the first SIGINT or SIGTERM. */
+  readonly stop: AbortSignal;
+  /** Give up what is in hand too. Fires at the second signal. */
+  readonly cancel: AbortSignal;
+}
+
+/** The exit code for a database schema that is newer than the program. */
+const EXIT_NEWER_SCHEMA = 3;
+
+/**
+ * Runs a daemon until it ends by itself or by a signal.
+ *
+ * @param logger told of signals and of a failure
+ * @param run the daemon; it ends soon after `stop` fires
+ * @returns the exit code: 0 after a clean end, 1 after a failure, 3 when the database schema is newer than the program
+ */
+export async function runDaemon(logger: Logger, run: (shutdown: Shutdown) => Promise<void>): Promise<number> {
+  const stop = new AbortController();
+  const cancel = new AbortController();
+  const onSignal = (): void => {
+    if (!stop.signal.aborted) {
+      logger.info("Stopping: finishing what is in hand. A second signal cancels it");
+      stop.abort();
+    } else {
+      logger.warn("Stopping at once: cancelling what is in hand");
+      cancel.abort();
+    }
+  };
+  Deno.addSignalListener("SIGINT", onSignal);
+  Deno.addSignalListener("SIGTERM", onSignal);
+  try {
+    await run({ stop: stop.signal, cancel: cancel.signal });
+    logger.info("Stopped");
+    return 0;
+  } catch (error) {
+    logger.error("Cannot go on", { error: describeError(error) });
+    return error instanceof NewerSchemaError ? EXIT_NEWER_SCHEMA : 1;
+  } finally {
+    Deno.removeSignalListener("SIGINT", onSignal);
+    Deno.removeSignalListener("SIGTERM", onSignal);
+  }
+}

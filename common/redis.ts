@@ -1,0 +1,92 @@
+import { Redis } from "ioredis";
+import { describeError, type Logger } from "./logger.ts";
+import { backoffMs } from "./retry.ts";
+
+/** A connection to Redis: the few calls that the pipeline makes of its client. */
+export interface RedisConnection {
+  /**
+   * Sends one command. While the server is away it waits for the connection to come back.
+   *
+   * @throws {Error} Redis refuses the command (the message begins with its error code), or the connection stays away too long
+   */
+  call(command: string, ...args: (string | number)[]): Promise<unknown>;
+  /** Runs a Lua script on one key, by its hash where the server has it. */
+  evaluate(script: RedisScript, key: string, args: readonly (string | number)[]): Promise<unknown>;
+  /** Calls back on each connection made after the first: the server may have lost data meanwhile. */
+  onReconnect(callback: () => void): void;
+  /** Cuts the connection and ends what is waiting on it. */
+  close(): void;
+}
+
+/** A Lua script that touches one key. */
+export interface RedisScript {
+  /** A name, unique among the scripts of a program. */
+  readonly name: string;
+  /** The source; the header says what KEYS and ARGV are and what it replies. */
+  readonly lua: string;
+}
+
+/** Settings of {@linkcode connectRedis}. */
+export interface RedisOptions {
+  /** How the connection names itself in `CLIENT LIST`. */
+  readonly clientName: string;
+  /** Where lost and regained connections are told. */
+  readonly logger?: Logger;
+  /**
+   * How long a command may take until it fails, in milliseconds, the wait for a lost connection included. A blocking read
+   * must be given more than it blocks.
+   *
+   * @default 10000
+   */
+  readonly commandTimeoutMs?: number;
+}
+
+type Command = (...args: (string | number)[]) => Promise<unknown>;
+
+/**
+ * Connects to Redis. The connection is made in the background and made again whenever it is lost.
+ *
+ * @param url a `redis://` or `rediss://` URL
+ */
+export function connectRedis(url: string, options: RedisOptions): RedisConnection {
+  const logger = options.logger;
+  const commandTimeout = options.commandTimeoutMs ?? 10_000;
+  const client = new Redis(url, {
+    protocol: 2,
+    connectionName: options.clientName,
+    connectTimeout: 10_000,
+    commandTimeout,
+    // The command's own time-out bounds the waiting, however many reconnections that takes.
+    maxRetriesPerRequest: null,
+    retryStrategy: (failures) => backoffMs(failures, { baseMs: 50, maxMs: 2_000 }),
+  });
+  let connected = false;
+  let reconnected: (() => void)[] = [];
+  client.on("error", (error) => logger?.warn("Redis connection failed", { error: describeError(error) }));
+  client.on("ready", () => {
+    if (connected) {
+      logger?.info("Redis connection is back");
+      for (const callback of reconnected) callback();
+    }
+    connected = true;
+  });
+  const defined = new Set<string>();
+  return {
+    call: (command, ...args) => client.call(command, ...args),
+    evaluate(script, key, args) {
+      if (!defined.has(script.name)) {
+        client.defineCommand(script.name, { lua: script.lua, numberOfKeys: 1 });
+        defined.add(script.name);
+      }
+      const run = (client as unknown as Record<string, Command>)[script.name]!;
+      return run.call(client, key, ...args);
+    },
+    onReconnect(callback) {
+      reconnected.push(callback);
+    },
+    close() {
+      reconnected = [];
+      client.disconnect();
+    },
+  };
+}

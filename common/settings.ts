@@ -1,0 +1,144 @@
+/**
+ * The settings of a program: one zod schema for each environment variable, read together.
+ *
+ * @module
+ */
+import { z } from "zod";
+
+/** Settings that are missing or wrong: all of them, one line each. Values are not repeated, for they may be secret. */
+export class SettingsError extends Error {
+  /** The error's name, `SettingsError`. */
+  override readonly name = "SettingsError";
+  /** One sentence a fault. */
+  readonly faults: readonly string[];
+
+  /** Made from one sentence a fault. */
+  constructor(faults: readonly string[]) {
+    super(faults.join("\n"));
+    this.faults = faults;
+  }
+}
+
+/** A zod schema that reads a setting from its text; `undefined` stands for a variable that is not set. */
+export interface SettingSchema<T = unknown> {
+  /** What `--help` says of it. */
+  readonly description?: string | undefined;
+  /** Zod's own record of the schema. */
+  readonly _zod: {
+    /** The value that is read. */
+    readonly output: T;
+  };
+}
+
+/** The settings of a program by the name of their environment variable. */
+export type SettingsShape = Readonly<Record<string, SettingSchema>>;
+
+/** The values that a shape reads. */
+export type SettingsOf<Shape extends SettingsShape> = { readonly [K in keyof Shape]: Shape[K]["_zod"]["output"] };
+
+/**
+ * Reads settings from the environment.
+ *
+ * @param shape the settings
+ * @param environment gives a variable's value, or `undefined`; an empty value counts as not set
+ * @throws {SettingsError} with every fault at once
+ *
+ * @example
+ * ```ts
+ * import { readSettings, secondsSetting } from "@events-pipeline/common/settings";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const shape = { LEASE_SECONDS: secondsSetting("How long a lease lasts", 10) };
+ * assertEquals(readSettings(shape, () => "2.5"), { LEASE_SECONDS: 2_500 });
+ * assertEquals(readSettings(shape, () => undefined), { LEASE_SECONDS: 10_000 });
+ * ```
+ */
+export function readSettings<Shape extends SettingsShape>(
+  shape: Shape,
+  environment: (name: string) => string | undefined,
+): SettingsOf<Shape> {
+  const schema = z.object(shape as unknown as z.ZodRawShape);
+  const values = Object.fromEntries(Object.keys(shape).map((name) => [name, environment(name) || undefined]));
+  const result = schema.safeParse(values);
+  if (result.success) return result.data as SettingsOf<Shape>;
+  throw new SettingsError(result.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`));
+}
+
+/** The database of the producers: `DATABASE_URL`. */
+export const databaseUrlSetting: SettingSchema<string> = urlSetting(["postgres:", "postgresql:"])
+  .describe("The producers' database, postgres://user:password@host:port/name (required)");
+
+/** The database that the handlers write, if it is another one: `CONSUMER_DATABASE_URL`. */
+export const consumerDatabaseUrlSetting: SettingSchema<string | undefined> = urlSetting(["postgres:", "postgresql:"])
+  .optional().describe("The database that the handlers write (default: DATABASE_URL)");
+
+/** The Redis server: `REDIS_URL`. */
+export const redisUrlSetting: SettingSchema<string> = urlSetting(["redis:", "rediss:"])
+  .describe("The Redis server, redis://user:password@host:port or rediss:// for TLS (required)");
+
+/** The least level that is logged: `LOG_LEVEL`. */
+export const logLevelSetting: SettingSchema<"DEBUG" | "INFO" | "WARN" | "ERROR"> = z
+  .preprocess(
+    (text) => typeof text === "string" ? text.toUpperCase() : "INFO",
+    z.enum(["DEBUG", "INFO", "WARN", "ERROR"], { error: "must be debug, info, warn or error" }),
+  ).describe("debug, info, warn or error (default: info)");
+
+/** The form of the log: `LOG_FORMAT`. */
+export const logFormatSetting: SettingSchema<"text" | "json"> = z
+  .enum(["text", "json"], { error: "must be text or json" }).default("text")
+  .describe("text or json (default: text)");
+
+/**
+ * A length of time, set in seconds (a fraction is allowed) and read in milliseconds.
+ *
+ * @param what what it is, for `--help`
+ * @param defaultSeconds its value when it is not set
+ */
+export function secondsSetting(what: string, defaultSeconds: number): SettingSchema<number> {
+  const error = "must be a number of seconds above 0";
+  return z.preprocess(
+    (text) => text === undefined ? defaultSeconds : Number(text),
+    z.number({ error }).positive({ error }).max(1e9, { error }),
+  ).transform((seconds) => Math.round(seconds * 1_000)).describe(`${what}, in seconds (default: ${defaultSeconds})`);
+}
+
+/**
+ * A whole number above 0.
+ *
+ * @param what what it counts, for `--help`
+ * @param byDefault its value when it is not set
+ */
+export function countSetting(what: string, byDefault: number): SettingSchema<number> {
+  const error = "must be a whole number above 0";
+  return z.preprocess(
+    (text) => text === undefined ? byDefault : Number(text),
+    z.number({ error }).int({ error }).positive({ error }),
+  ).describe(`${what} (default: ${byDefault})`);
+}
+
+function urlSetting(protocols: readonly string[]): z.ZodType<string> {
+  const expected = protocols.map((protocol) => `${protocol}//`).join(" or ");
+  return z.string({ error: `is not set: it must be a URL that begins with ${expected}` }).refine(
+    (text) => protocols.includes(URL.parse(text)?.protocol ?? ""),
+    { error: `must be a URL that begins with ${expected}` },
+  );
+}
+
+/**
+ * A URL without its password, for logs and messages.
+ *
+ * @example
+ * ```ts
+ * import { redactUrl } from "@events-pipeline/common/settings";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(redactUrl("postgres://app:secret@db:5432/shop"), "postgres://app:***@db:5432/shop");
+ * ```
+ */
+export function redactUrl(text: string): string {
+  const url = URL.parse(text);
+  if (url === null) return "***";
+  if (url.password !== "") url.password = "***";
+  url.search = url.search === "" ? "" : "?***";
+  return url.href;
+}

@@ -1,0 +1,13 @@
+/**
+ * Sends events from inside the caller's database transaction.
+ *
+ * @module
+ */
+export {
+  type Metadata,
+  sendEvent,
+  type SendEventOptions,
+  sendEvents,
+  type SendEventsOptions,
+  type SendOptions,
+} from "./send_event.ts";
