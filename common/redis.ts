@@ -14,8 +14,8 @@ export interface RedisConnection {
   evaluate(script: RedisScript, key: string, args: readonly (string | number)[]): Promise<unknown>;
   /** Calls back on each connection made after the first: the server may have lost data meanwhile. */
   onReconnect(callback: () => void): void;
-  /** Cuts the connection and ends what is waiting on it. */
-  close(): void;
+  /** Cuts the connection, and fails what is waiting on it. Resolves when it is gone. */
+  close(): Promise<void>;
 }
 
 /** A Lua script that touches one key. */
@@ -84,9 +84,12 @@ export function connectRedis(url: string, options: RedisOptions): RedisConnectio
     onReconnect(callback) {
       reconnected.push(callback);
     },
-    close() {
+    async close() {
       reconnected = [];
+      if (client.status === "end") return;
+      const ended = new Promise<void>((resolve) => client.once("end", () => resolve()));
       client.disconnect();
+      await ended;
     },
   };
 }

@@ -1,2 +1,7 @@
-/** Placeholder. @module */
-export {};
+/**
+ * The publisher: brings committed events from the PostgreSQL outbox to Redis Streams, exactly once each, in order. It usually
+ * runs as a daemon (`deno task publisher`); this module runs it inside another program.
+ *
+ * @module
+ */
+export { type PublisherOptions, runPublisher } from "./publisher.ts";

@@ -1,0 +1,136 @@
+import { compareEntryIds, type Entry, fromStreamFields, ZERO_ENTRY_ID } from "@events-pipeline/common";
+import { describeError, type Logger } from "@events-pipeline/common/logger";
+import type { RedisConnection } from "@events-pipeline/common/redis";
+import { backoffMs, sleep } from "@events-pipeline/common/retry";
+
+type StreamReply = [stream: string, entries: [entryId: string, fields: string[]][]][] | null;
+
+interface Waiter {
+  readonly stream: string;
+  readonly after: string;
+  readonly wake: () => void;
+}
+
+/** How long one blocking read may block. Only a backstop: a new waiter unblocks it. */
+const BLOCK_MS = 5_000;
+
+/** How much a blocking read takes of each stream, at most. */
+const BLOCK_COUNT = 1_000;
+
+/**
+ * Reads streams for all workers of a process. Whoever has caught up waits here: one blocking XREAD watches all of their streams,
+ * and what it brings is handed to every worker that stands at the same place, so it is read from Redis once.
+ */
+export class EntrySource {
+  readonly #redis: RedisConnection;
+  readonly #blocking: RedisConnection;
+  readonly #logger: Logger;
+  readonly #waiters = new Set<Waiter>();
+  readonly #recent = new Map<string, { readonly after: string; readonly entries: readonly Entry[] }>();
+  #watching: ReadonlyMap<string, string> | undefined;
+  #watch: Promise<void> | undefined;
+  #failures = 0;
+
+  /**
+   * @param redis for reads that return at once
+   * @param blocking a connection that nobody else uses, with a command time-out well above 5 s
+   */
+  constructor(redis: RedisConnection, blocking: RedisConnection, logger: Logger) {
+    this.#redis = redis;
+    this.#blocking = blocking;
+    this.#logger = logger;
+  }
+
+  /** Up to `count` entries after an id; none when there are none now. */
+  async read(stream: string, after: string, count: number): Promise<readonly Entry[]> {
+    const recent = this.#recent.get(stream);
+    if (recent?.after === after) return recent.entries.slice(0, count);
+    const reply = await this.#redis.call("XREAD", "COUNT", count, "STREAMS", stream, after) as StreamReply;
+    return toEntries(reply).get(stream) ?? [];
+  }
+
+  /** The last id of a stream; `0-0` when it has no entries. */
+  async lastId(stream: string): Promise<string> {
+    const reply = await this.#redis.call("XREVRANGE", stream, "+", "-", "COUNT", 1) as [string, string[]][];
+    return reply[0]?.[0] ?? ZERO_ENTRY_ID;
+  }
+
+  /** Waits until the stream seems to have an entry after the id, or the signal fires. May return early: read to see. */
+  async waitFor(stream: string, after: string, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const waiter: Waiter = { stream, after, wake: resolve };
+    this.#waiters.add(waiter);
+    signal.addEventListener("abort", resolve);
+    this.#recent.delete(stream);
+    this.#startWatching(waiter);
+    try {
+      await promise;
+    } finally {
+      signal.removeEventListener("abort", resolve);
+      this.#waiters.delete(waiter);
+    }
+  }
+
+  /** Makes sure that a blocking read covers the waiter: starts one, or interrupts the one under way so that it begins anew. */
+  #startWatching(waiter: Waiter): void {
+    this.#watch ??= this.#watchAll().finally(() => this.#watch = undefined);
+    const watched = this.#watching?.get(waiter.stream);
+    if (this.#watching === undefined || (watched !== undefined && compareEntryIds(watched, waiter.after) <= 0)) return;
+    this.#unblock().catch((error) =>
+      this.#logger.debug("Cannot interrupt the blocking read", { error: describeError(error) })
+    );
+  }
+
+  async #watchAll(): Promise<void> {
+    // The workers that one reply wakes come back to wait together: let them, before the next read begins.
+    await Promise.resolve();
+    while (this.#waiters.size > 0) {
+      const watching = new Map<string, string>();
+      for (const { stream, after } of this.#waiters) {
+        const lowest = watching.get(stream);
+        if (lowest === undefined || compareEntryIds(after, lowest) < 0) watching.set(stream, after);
+      }
+      this.#watching = watching;
+      try {
+        const ids = [...watching.keys(), ...watching.values()];
+        const reply = await this.#blocking
+          .call("XREAD", "COUNT", BLOCK_COUNT, "BLOCK", BLOCK_MS, "STREAMS", ...ids) as StreamReply;
+        this.#failures = 0;
+        for (const [stream, entries] of toEntries(reply)) this.#deliver(stream, watching.get(stream)!, entries);
+      } catch (error) {
+        if (this.#waiters.size === 0) break;
+        const waitMs = backoffMs(++this.#failures, { baseMs: 100, maxMs: 5_000 });
+        this.#logger.warn("Cannot watch the streams", { retryInMs: waitMs, error: describeError(error) });
+        await sleep(waitMs);
+        // A stream that cannot be read shall be the trouble of its own consumers alone: each reads for itself, and sees.
+        for (const waiter of [...this.#waiters]) waiter.wake();
+      } finally {
+        this.#watching = undefined;
+      }
+      await Promise.resolve();
+    }
+  }
+
+  #deliver(stream: string, after: string, entries: readonly Entry[]): void {
+    this.#recent.set(stream, { after, entries });
+    for (const waiter of [...this.#waiters]) {
+      if (waiter.stream !== stream) continue;
+      this.#waiters.delete(waiter);
+      waiter.wake();
+    }
+  }
+
+  async #unblock(): Promise<void> {
+    const id = this.#blockingClientId ??= await this.#readBlockingClientId();
+    await this.#redis.call("CLIENT", "UNBLOCK", id);
+  }
+}
+
+function toEntries(reply: StreamReply): Map<string, Entry[]> {
+  return new Map(
+    (reply ?? []).map((
+      [stream, entries],
+    ) => [stream, entries.map(([entryId, fields]) => fromStreamFields(stream, entryId, fields))]),
+  );
+}

@@ -1,0 +1,106 @@
+import { describeError, type Logger } from "@events-pipeline/common/logger";
+import { WAKE_UP_CHANNEL, WAKE_UP_LOCK } from "@events-pipeline/producer/outbox";
+import type { Sql } from "postgres";
+import { readBackloggedStreams } from "./outbox_rows.ts";
+
+/**
+ * The publisher's side of the gated wake-up. Armed means: this publisher holds the wake-up lock, so every transaction that
+ * inserts an event notifies. It arms before it sleeps and polls once more, so no event can slip in between; it disarms when it
+ * has work, so that writers need not notify while somebody looks anyway.
+ *
+ * The lock belongs to a session, so all statements go over one connection of their own; when that is lost, so is the lock, which
+ * the next poll sees by the backend's process id. A notification is a hint: the poll is the truth.
+ */
+export class WakeUp {
+  readonly #sql: Sql;
+  readonly #logger: Logger;
+  #backendPid: number | undefined;
+  #armedPid: number | undefined;
+  #wake: (() => void) | undefined;
+  #woken = false;
+  #unlisten: (() => Promise<void>) | undefined;
+
+  /** @param sql a pool of one connection, used by nobody else */
+  constructor(sql: Sql, logger: Logger) {
+    this.#sql = sql;
+    this.#logger = logger;
+  }
+
+  /** Starts listening. Where that is not possible the publisher works by polling alone, and says so. */
+  async listen(): Promise<void> {
+    try {
+      const listening = await this.#sql.listen(WAKE_UP_CHANNEL, () => this.wake(), () => this.wake());
+      this.#unlisten = listening.unlisten;
+    } catch (error) {
+      this.#logger.warn("Cannot listen for new events: polling instead", { error: describeError(error) });
+    }
+  }
+
+  /** Stops listening. */
+  async unlisten(): Promise<void> {
+    await this.#unlisten?.();
+  }
+
+  /** The streams that have unpublished rows. */
+  async poll(): Promise<readonly string[]> {
+    const { streams, backendPid } = await readBackloggedStreams(this.#sql);
+    this.#backendPid = backendPid;
+    return streams;
+  }
+
+  /** Whether inserting transactions are known to notify this publisher. */
+  get armed(): boolean {
+    return this.#armedPid !== undefined && this.#armedPid === this.#backendPid;
+  }
+
+  /**
+   * Tries to arm. Poll once more after it.
+   *
+   * @returns `armed`; `standby` when another publisher holds the lock, which means that writers notify; `writers` when a
+   * transaction is under way that has inserted and did not notify
+   */
+  async arm(): Promise<"armed" | "standby" | "writers"> {
+    const [row] = await this.#sql<{ taken: boolean; pid: number }[]>`
+      SELECT pg_try_advisory_lock(${WAKE_UP_LOCK}) AS taken, pg_backend_pid() AS pid`;
+    if (row!.taken) {
+      this.#armedPid = this.#backendPid = row!.pid;
+      return "armed";
+    }
+    const [held] = await this.#sql<{ exclusively: boolean }[]>`
+      SELECT EXISTS (
+        SELECT FROM pg_locks
+        WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted AND objsubid = 1
+          AND (classid::bigint << 32 | objid::bigint) = ${WAKE_UP_LOCK}
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      ) AS exclusively`;
+    return held!.exclusively ? "standby" : "writers";
+  }
+
+  /** Gives the lock back: there is work, and writers need not notify. */
+  async disarm(): Promise<void> {
+    if (!this.armed) return;
+    this.#armedPid = undefined;
+    await this.#sql`SELECT pg_advisory_unlock(${WAKE_UP_LOCK})`;
+  }
+
+  /** Ends the sleep, or the next one if none is under way. */
+  wake(): void {
+    this.#woken = true;
+    this.#wake?.();
+  }
+
+  /** Sleeps until woken, or for `ms` at most. */
+  async sleep(ms: number): Promise<void> {
+    if (!this.#woken) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ms);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      this.#wake = undefined;
+    }
+    this.#woken = false;
+  }
+}
