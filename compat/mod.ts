@@ -1,2 +1,6 @@
-/** Placeholder. @module */
+/**
+ * Rejects breaking changes of event schemas. Not built yet: this version exports nothing.
+ *
+ * @module
+ */
 export {};

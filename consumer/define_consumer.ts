@@ -99,7 +99,9 @@ export function defineConsumer<const Definitions extends readonly EventDefinitio
   if (!Number.isInteger(maxBatch) || maxBatch < 1 || maxBatch > 10_000) {
     throw new TypeError(`Cannot define the consumer '${name}': maxBatch is ${maxBatch} and must be from 1 to 10000`);
   }
-  if (!(retryMs > 0)) throw new TypeError(`Cannot define the consumer '${name}': retryMs is ${retryMs} and must be above 0`);
+  if (!(retryMs > 0)) {
+    throw new TypeError(`Cannot define the consumer '${name}': retryMs is ${retryMs} and must be above 0`);
+  }
   const consumer: Consumer = Object.freeze({
     stream,
     name,

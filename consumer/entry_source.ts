@@ -29,6 +29,7 @@ export class EntrySource {
   readonly #recent = new Map<string, { readonly after: string; readonly entries: readonly Entry[] }>();
   #watching: ReadonlyMap<string, string> | undefined;
   #watch: Promise<void> | undefined;
+  #blockingClientId: Promise<unknown> = Promise.resolve(0);
   #failures = 0;
 
   /**
@@ -59,15 +60,16 @@ export class EntrySource {
   async waitFor(stream: string, after: string, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const waiter: Waiter = { stream, after, wake: resolve };
+    const wake = (): void => resolve();
+    const waiter: Waiter = { stream, after, wake };
     this.#waiters.add(waiter);
-    signal.addEventListener("abort", resolve);
+    signal.addEventListener("abort", wake);
     this.#recent.delete(stream);
     this.#startWatching(waiter);
     try {
       await promise;
     } finally {
-      signal.removeEventListener("abort", resolve);
+      signal.removeEventListener("abort", wake);
       this.#waiters.delete(waiter);
     }
   }
@@ -93,6 +95,9 @@ export class EntrySource {
       }
       this.#watching = watching;
       try {
+        // Sent just before the read, on the same connection: the id changes when the connection is made anew.
+        this.#blockingClientId = this.#blocking.call("CLIENT", "ID");
+        this.#blockingClientId.catch(() => {});
         const ids = [...watching.keys(), ...watching.values()];
         const reply = await this.#blocking
           .call("XREAD", "COUNT", BLOCK_COUNT, "BLOCK", BLOCK_MS, "STREAMS", ...ids) as StreamReply;
@@ -122,8 +127,7 @@ export class EntrySource {
   }
 
   async #unblock(): Promise<void> {
-    const id = this.#blockingClientId ??= await this.#readBlockingClientId();
-    await this.#redis.call("CLIENT", "UNBLOCK", id);
+    await this.#redis.call("CLIENT", "UNBLOCK", String(await this.#blockingClientId));
   }
 }
 

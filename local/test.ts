@@ -3,6 +3,11 @@
  *
  * @module
  */
+import { leaseMigrations } from "@events-pipeline/common/lease";
+import { migrate } from "@events-pipeline/common/migrator";
+import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres";
+import { consumerMigrations } from "@events-pipeline/consumer/migrations";
+import { outboxMigrations } from "@events-pipeline/producer/outbox";
 import { createDatabase } from "./database.ts";
 import { startStack } from "./stack.ts";
 
@@ -29,6 +34,16 @@ async function runTests(args: readonly string[], environment: Record<string, str
   return (await child.status).code;
 }
 
+/** The examples in doc comments use the database as it is; the tests make their own. */
+async function migrateExamples(url: string): Promise<void> {
+  const sql = connectPostgres(url, { applicationName: "test" });
+  try {
+    await migrate(sql, [leaseMigrations, outboxMigrations, consumerMigrations]);
+  } finally {
+    await closePostgres(sql);
+  }
+}
+
 async function main(args: readonly string[]): Promise<number> {
   if (args[0] === "--help" || args[0] === "-h") {
     console.log(USAGE);
@@ -49,6 +64,7 @@ async function main(args: readonly string[]): Promise<number> {
     });
     const database = await createDatabase(stack.databaseUrl);
     try {
+      await migrateExamples(database.url);
       if (stopping.signal.aborted) return 130;
       return await runTests(args, { DATABASE_URL: database.url, REDIS_URL: stack.redisUrl });
     } finally {

@@ -1,0 +1,61 @@
+import { type Logger, silentLogger } from "@events-pipeline/common/logger";
+import type { RedisConnection } from "@events-pipeline/common/redis";
+import type { Sql } from "postgres";
+import type { Consumer } from "./define_consumer.ts";
+import { EntrySource } from "./entry_source.ts";
+import { runWorker } from "./worker.ts";
+
+/** What {@linkcode runConsumers} works with. */
+export interface RunConsumersOptions {
+  /** A pool on the database that the handlers write. */
+  readonly sql: Sql;
+  /** The Redis that holds the streams. */
+  readonly redis: RedisConnection;
+  /** A second connection to it, used for nothing else, with a command time-out of 15 s or more. */
+  readonly blockingRedis: RedisConnection;
+  /** Where progress and failures are told. @default silent */
+  readonly logger?: Logger;
+  /** Take no more work; what is in hand is finished. */
+  readonly signal: AbortSignal;
+  /** Give up what is in hand, too. @default never */
+  readonly cancel?: AbortSignal;
+  /** How long a lease lasts without renewal, in milliseconds. @default 10000 */
+  readonly leaseMs?: number;
+  /** End when everything that the streams hold now is handled. @default false */
+  readonly once?: boolean;
+}
+
+/**
+ * Runs consumers until the signal fires, one worker each; what befalls one leaves the others at work. Any number of processes may
+ * run the same consumers: each consumer works in one of them at a time, and moves to another when that one dies.
+ *
+ * @throws {TypeError} two consumers have one name
+ * @throws {Error} with `once`: a consumer failed 5 times in a row
+ */
+export async function runConsumers(consumers: readonly Consumer[], options: RunConsumersOptions): Promise<void> {
+  const logger = options.logger ?? silentLogger;
+  const names = new Set<string>();
+  for (const { name } of consumers) {
+    if (names.has(name)) {
+      throw new TypeError(`Cannot run two consumers named '${name}': a name is one consumer's identity`);
+    }
+    names.add(name);
+  }
+  const source = new EntrySource(options.redis, options.blockingRedis, logger);
+  const workers = consumers.map((consumer) =>
+    runWorker(consumer, {
+      sql: options.sql,
+      source,
+      logger,
+      stop: options.signal,
+      cancel: options.cancel ?? new AbortController().signal,
+      ownerId: crypto.randomUUID(),
+      leaseMs: options.leaseMs ?? 10_000,
+      once: options.once ?? false,
+    })
+  );
+  const failed = (await Promise.allSettled(workers)).flatMap((end) => end.status === "rejected" ? [end.reason] : []);
+  if (failed.length > 0) {
+    throw new AggregateError(failed, `Cannot go on with ${failed.length} of ${workers.length} consumers`);
+  }
+}

@@ -1,0 +1,92 @@
+import { WidgetCreated } from "@events-pipeline/common/schemas";
+import { connectRedis } from "@events-pipeline/common/redis";
+import { type TestPipeline, testPipeline } from "@events-pipeline/local/test_pipeline";
+import { sendEvents } from "@events-pipeline/producer";
+import { assertEquals, assertRejects } from "@std/assert";
+import type { TransactionSql } from "postgres";
+import { type Consumer, defineConsumer } from "./define_consumer.ts";
+import { runConsumers } from "./run_consumers.ts";
+
+async function consumeOnce(pipeline: TestPipeline, consumers: readonly Consumer[]): Promise<void> {
+  const blockingRedis = connectRedis(pipeline.redisUrl, { clientName: "test", commandTimeoutMs: 15_000 });
+  try {
+    await runConsumers(consumers, {
+      sql: pipeline.sql,
+      redis: pipeline.redis,
+      blockingRedis,
+      signal: AbortSignal.timeout(30_000),
+      once: true,
+    });
+  } finally {
+    await blockingRedis.close();
+  }
+}
+
+async function sendWidgets(pipeline: TestPipeline, count: number): Promise<void> {
+  const events = Array.from(
+    { length: count },
+    (_, i) => WidgetCreated.create({ widget_id: `w${i}`, owner_id: "o" }),
+  );
+  await pipeline.sql`CREATE TABLE effect (id bigint GENERATED ALWAYS AS IDENTITY, widget_id text)`;
+  await pipeline.sql.begin((tx) => sendEvents(tx, { stream: pipeline.stream, events }));
+  await pipeline.publish();
+}
+
+function consumer(
+  pipeline: TestPipeline,
+  onEvent: (widget: string, attempt: number, tx: TransactionSql) => Promise<void> = () => Promise.resolve(),
+): Consumer {
+  return defineConsumer({
+    stream: pipeline.stream,
+    name: "test:effect",
+    events: [WidgetCreated],
+    retryMs: 10,
+    async handle(event, context, tx) {
+      await tx`INSERT INTO effect (widget_id) VALUES (${event.payload.widget_id})`;
+      await onEvent(event.payload.widget_id, context.attempt, tx);
+    },
+  });
+}
+
+async function effects(pipeline: TestPipeline): Promise<string[]> {
+  const rows = await pipeline.sql<{ widget_id: string }[]>`SELECT widget_id FROM effect ORDER BY id`;
+  return rows.map((row) => row.widget_id);
+}
+
+Deno.test("runConsumers() gives each event its effect once, in order, though a handler fails now and then", async () => {
+  await using pipeline = await testPipeline();
+  await sendWidgets(pipeline, 300);
+  const flaky = consumer(pipeline, (widget, attempt) => {
+    if (widget.endsWith("7") && attempt < 2) throw new Error("not yet");
+    return Promise.resolve();
+  });
+  await consumeOnce(pipeline, [flaky]);
+  assertEquals(await effects(pipeline), Array.from({ length: 300 }, (_, i) => `w${i}`));
+  await consumeOnce(pipeline, [flaky]);
+  assertEquals((await effects(pipeline)).length, 300);
+});
+
+Deno.test("runConsumers() catches a handler that commits the worker's transaction, and keeps the event", async () => {
+  await using pipeline = await testPipeline();
+  await sendWidgets(pipeline, 1);
+  const committing = consumer(pipeline, async (_widget, _attempt, tx) => {
+    await tx.unsafe("COMMIT");
+  });
+  await assertRejects(() => consumeOnce(pipeline, [committing]));
+  const [state] = await pipeline.sql`SELECT checkpoint FROM events.stream_lease WHERE role = 'consumer:test:effect'`;
+  assertEquals(state!["checkpoint"], "0-0");
+});
+
+Deno.test("runConsumers() stops at a gap and skips nothing", async () => {
+  await using pipeline = await testPipeline();
+  await sendWidgets(pipeline, 3);
+  await pipeline.redis.call("XTRIM", pipeline.stream, "MAXLEN", 2);
+  await assertRejects(() => consumeOnce(pipeline, [consumer(pipeline)]));
+  assertEquals(await effects(pipeline), []);
+});
+
+Deno.test("runConsumers() refuses two consumers of one name", async () => {
+  await using pipeline = await testPipeline();
+  const twice = [consumer(pipeline), consumer(pipeline)];
+  await assertRejects(() => consumeOnce(pipeline, twice), TypeError, "two consumers named 'test:effect'");
+});
