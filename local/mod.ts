@@ -11,6 +11,7 @@
  *
  * @module
  */
+export * from "./checker.ts";
 export * from "./database.ts";
 export * from "./postgres.ts";
 export * from "./redis.ts";

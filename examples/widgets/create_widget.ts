@@ -1,7 +1,7 @@
 import { StreamName } from "@events-pipeline/common";
 import { WidgetCreated } from "@events-pipeline/common/schemas";
 import { sendEvent } from "@events-pipeline/producer";
-import type { Sql } from "postgres";
+import type { TransactionSql } from "postgres";
 
 /** A widget as the app creates it. */
 export interface NewWidget {
@@ -11,10 +11,8 @@ export interface NewWidget {
   readonly owner_id: string;
 }
 
-/** Inserts a widget and announces it, in one transaction: both happen, or neither. Returns the event's id. */
-export async function createWidget(sql: Sql, widget: NewWidget): Promise<string> {
-  return await sql.begin(async (tx) => {
-    await tx`INSERT INTO widgets.widget (widget_id, owner_id) VALUES (${widget.widget_id}, ${widget.owner_id})`;
-    return await sendEvent(tx, { stream: StreamName.WIDGETS, event: WidgetCreated.create(widget) });
-  });
+/** Inserts a widget and announces it in the caller's transaction: both happen, or neither. Returns the event's id. */
+export async function createWidget(tx: TransactionSql, widget: NewWidget): Promise<string> {
+  await tx`INSERT INTO widgets.widget (widget_id, owner_id) VALUES (${widget.widget_id}, ${widget.owner_id})`;
+  return await sendEvent(tx, { stream: StreamName.WIDGETS, event: WidgetCreated.create(widget) });
 }
