@@ -137,20 +137,24 @@ export function fromJsonLine(line: string): Entry {
     return member;
   };
   // The tail is cut out of the text, not parsed and written again: a number outside of JavaScript's range keeps its digits.
-  const metadataAt = line.indexOf(',"metadata":');
-  const payloadAt = payloadStart(line, metadataAt + ',"metadata":'.length);
-  return {
+  const head = {
     entryId: field("entry_id"),
     eventId: field("event_id"),
     stream: field("stream"),
     eventType: field("event_type"),
     time: field("time"),
+  };
+  const metadataAt = line.indexOf(',"metadata":');
+  if (metadataAt === -1) throw new TypeError("Cannot read an archived line: it has no 'metadata'");
+  const payloadAt = payloadStart(line, metadataAt + ',"metadata":'.length);
+  return {
+    ...head,
     metadata: line.slice(metadataAt + ',"metadata":'.length, payloadAt),
     payload: line.slice(payloadAt + ',"payload":'.length, -1),
   };
 }
 
-/** Where `,"payload":` begins: the first comma after the metadata that is inside neither a string nor a bracket. */
+/** Where `,"payload":` begins: at the first comma after the metadata that is inside neither a string nor a bracket. */
 function payloadStart(line: string, from: number): number {
   let depth = 0;
   for (let i = from; i < line.length; i++) {
@@ -159,7 +163,10 @@ function payloadStart(line: string, from: number): number {
       for (i++; i < line.length && line[i] !== '"'; i++) if (line[i] === "\\") i++;
     } else if (character === "{" || character === "[") depth++;
     else if (character === "}" || character === "]") depth--;
-    else if (character === "," && depth === 0) return i;
+    else if (character === "," && depth === 0) {
+      if (line.startsWith(',"payload":', i)) return i;
+      break;
+    }
   }
   throw new TypeError("Cannot read an archived line: it has no 'payload' after 'metadata'");
 }

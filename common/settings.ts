@@ -137,7 +137,8 @@ function urlSetting(protocols: readonly string[]): z.ZodType<string> {
  */
 export function redactUrl(text: string): string {
   const url = URL.parse(text);
-  if (url === null) return "***";
+  // Without the slashes nothing is known as a password: all of `app:secret@db` is the path of a URL of protocol `app:`.
+  if (url === null || !url.href.startsWith(`${url.protocol}//`)) return "***";
   if (url.password !== "") url.password = "***";
   url.search = url.search === "" ? "" : "?***";
   return url.href;

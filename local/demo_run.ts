@@ -156,7 +156,10 @@ async function stopAll(daemons: Map<string, DaemonProcess>): Promise<void> {
       if (!(error instanceof TypeError)) throw error; // It has ended already.
     }
     const stuck = setTimeout(() => daemon.kill("SIGKILL"), 15_000);
-    await daemon.ended;
-    clearTimeout(stuck);
+    try {
+      await daemon.ended;
+    } finally {
+      clearTimeout(stuck);
+    }
   }));
 }

@@ -1,0 +1,31 @@
+import {
+  databaseUrlSetting,
+  logFormatSetting,
+  logLevelSetting,
+  redisUrlSetting,
+  secondsSetting,
+  type SettingSchema,
+} from "@events-pipeline/common/settings";
+import { z } from "zod";
+
+const archiveUrlSetting: SettingSchema<string | undefined> = z.string()
+  .regex(/^(?:file:\/\/\/|s3:\/\/[^/])/, { error: "must be file:///folder or s3://bucket/prefix" })
+  .optional().describe("file:///folder or s3://bucket/prefix (default: the folder archive in the current one)");
+
+/** The command line and the environment of `deno task archive`. */
+export const archiveCommand = {
+  call: "deno task archive",
+  summary: "Archives every stream as gzipped JSON lines, to S3 or to a folder. Any number may run at once.",
+  flags: {
+    once: { kind: "boolean", help: "archive what is published now, then exit" },
+  },
+  settings: {
+    DATABASE_URL: databaseUrlSetting,
+    REDIS_URL: redisUrlSetting,
+    ARCHIVE_URL: archiveUrlSetting,
+    ARCHIVE_SEGMENT_AGE_SECONDS: secondsSetting("How long an event may wait for its segment to fill", 60),
+    ARCHIVE_LEASE_SECONDS: secondsSetting("How long a dead archiver keeps its streams", 10),
+    LOG_LEVEL: logLevelSetting,
+    LOG_FORMAT: logFormatSetting,
+  },
+} as const;
