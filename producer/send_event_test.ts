@@ -1,4 +1,4 @@
-import { defineEvent, StreamName } from "@events-pipeline/common";
+import { defineEvent, type StreamName } from "@events-pipeline/common";
 import { WidgetCreated } from "@events-pipeline/common/schemas";
 import { testPipeline } from "@events-pipeline/local/test_pipeline";
 import { assertEquals, assertRejects } from "@std/assert";
