@@ -1,4 +1,4 @@
-import { type Entry, fromStreamFields, parseEntryId } from "@events-pipeline/common";
+import { compareEntryIds, type Entry, fromStreamFields, parseEntryId, ZERO_ENTRY_ID } from "@events-pipeline/common";
 import { type Lease, readLease } from "@events-pipeline/common/lease";
 import type { RedisConnection } from "@events-pipeline/common/redis";
 import type { Sql } from "postgres";
@@ -37,12 +37,19 @@ export async function archiveSegment(context: ArchiveContext, lease: Lease): Pro
   return true;
 }
 
+/**
+ * Only what stands up to the publisher's checkpoint: an entry behind it was appended by a batch whose commit may be lost together with
+ * the entry, and its position given to another one.
+ */
 async function nextSegment(context: ArchiveContext, stream: string, checkpoint: string): Promise<Segment | undefined> {
-  const entries = await readRange(context.redis, stream, `(${checkpoint}`, "+", context.limits.count);
+  const published = (await readLease(context.sql, { stream, role: "publisher" }))?.checkpoint ?? ZERO_ENTRY_ID;
+  if (compareEntryIds(published, checkpoint) <= 0) return undefined;
+  const entries = await readRange(context.redis, stream, `(${checkpoint}`, published, context.limits.count);
+  if (entries.length === 0) {
+    throw new Error(`Cannot archive ${stream} on from ${checkpoint}: Redis has lost the entries up to ${published}`);
+  }
   const { entries: taken, full } = cutSegment(stream, checkpoint, entries, context.limits);
-  const first = taken[0];
-  if (first === undefined) return undefined;
-  if (!full && context.now() - parseEntryId(first.entryId).ms < context.segmentAgeMs) return undefined;
+  if (!full && context.now() - parseEntryId(taken[0]!.entryId).ms < context.segmentAgeMs) return undefined;
   return await makeSegment(stream, taken);
 }
 
