@@ -19,7 +19,7 @@ const command = readCommand(
         value: "N",
         help: "how many widgets to create (default: 1000); one in ten is rolled back",
       },
-      keep: { kind: "boolean", help: "leave servers and data until Ctrl-C" },
+      keep: { kind: "boolean", help: "leave servers and daemons running until Ctrl-C" },
     },
     settings: {},
   },
@@ -54,6 +54,7 @@ async function main(count: number, keep: boolean): Promise<number> {
     cleanUp.defer(() => database.drop());
     const archiveFolder = await Deno.makeTempDir({ prefix: "events-archive-" });
     cleanUp.defer(() => Deno.remove(archiveFolder, { recursive: true }));
+    let finished = false;
     const result = await runDemo({
       databaseUrl: database.url,
       redisUrl: stack.redisUrl,
@@ -64,17 +65,20 @@ async function main(count: number, keep: boolean): Promise<number> {
         if (live) Deno.stderr.writeSync(encoder.encode(`\r\x1b[K${line}`));
         else if (line.includes("failed")) console.error(line);
       },
+      async onResult(result) {
+        if (live) console.error();
+        if (stop.signal.aborted) return;
+        finished = true;
+        console.log(report(result));
+        if (!keep) return;
+        console.log(
+          `\nexport DATABASE_URL=${database.url}\nexport REDIS_URL=${stack.redisUrl}\nArchive: ${archiveFolder}`,
+        );
+        console.log("Servers and daemons keep running until Ctrl-C.");
+        await new Promise((resolve) => stop.signal.addEventListener("abort", resolve));
+      },
     });
-    if (live) console.error();
-    if (stop.signal.aborted) return 130;
-    console.log(report(result));
-    if (keep) {
-      console.log(
-        `\nexport DATABASE_URL=${database.url}\nexport REDIS_URL=${stack.redisUrl}\nArchive: ${archiveFolder}`,
-      );
-      console.log("The daemons have stopped; servers and data stay until Ctrl-C.");
-      await new Promise((resolve) => stop.signal.addEventListener("abort", resolve));
-    }
+    if (stop.signal.aborted && !finished) return 130;
     return Object.values(result.findings).every((found) => found === 0) ? 0 : 1;
   } catch (error) {
     if (stop.signal.aborted) return 130;

@@ -25,6 +25,8 @@ export interface DemoOptions {
   readonly signal: AbortSignal;
   /** Called as it goes on, with a line of progress. */
   readonly onProgress?: (line: string) => void;
+  /** Called with what came out, while everything is still running. */
+  readonly onResult?: (result: DemoResult) => Promise<void>;
   /** Called when the load is half done, with the running daemons by task; a test kills some of them here. */
   readonly onHalfWay?: (daemons: Map<string, DaemonProcess>, restart: (task: string) => Promise<void>) => Promise<void>;
 }
@@ -117,7 +119,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
            coalesce(percentile_cont(0.99) WITHIN GROUP (ORDER BY ms), 0)::float8 AS p99
     FROM (SELECT extract(epoch FROM n.handled_at - o.created_at) * 1000 AS ms
           FROM widgets.notification n JOIN events.outbox_event o USING (event_id)) AS latency`;
-  return {
+  const result: DemoResult = {
     committed: sent.length,
     rolledBack,
     stages,
@@ -125,6 +127,8 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     latency: latency!,
     archivedLine: archive.firstLine ?? "",
   };
+  await options.onResult?.(result);
+  return result;
 }
 
 async function createAndRollBack(sql: Sql, i: number): Promise<void> {
