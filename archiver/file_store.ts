@@ -17,6 +17,13 @@ export function openFileStore(folder: string): ObjectStore {
         await file.close();
       }
       await rename(temporary, path);
+      // The rename is durable only once the folder is flushed too, and the checkpoint moves next.
+      const parent = await open(dirname(path), "r");
+      try {
+        await parent.sync();
+      } finally {
+        await parent.close();
+      }
     },
     close() {},
   };
