@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import type { MonitorAddress } from "./monitor.ts";
 
 /** Settings that are missing or wrong: all of them, one line each. Values are not repeated, for they may be secret. */
 export class SettingsError extends Error {
@@ -87,6 +88,16 @@ export const logLevelSetting: SettingSchema<"DEBUG" | "INFO" | "WARN" | "ERROR">
 export const logFormatSetting: SettingSchema<"text" | "json"> = z
   .enum(["text", "json"], { error: "must be text or json" }).default("text")
   .describe("text or json (default: text)");
+
+/** Where health and metrics are served: `MONITOR_ADDRESS`. */
+export const monitorAddressSetting: SettingSchema<MonitorAddress | undefined> = z
+  .string().transform((text, context) => {
+    const match = /^(?:(.+):)?(\d{1,5})$/.exec(text);
+    const port = Number(match?.[2]);
+    if (match !== null && port <= 65_535) return { host: match[1]?.replace(/^\[|\]$/g, "") ?? "127.0.0.1", port };
+    context.addIssue("must be PORT or HOST:PORT");
+    return z.NEVER;
+  }).optional().describe("PORT (on loopback) or HOST:PORT to serve /health and /metrics on (default: not served)");
 
 /**
  * A length of time, set in seconds (a fraction is allowed) and read in milliseconds.
