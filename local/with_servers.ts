@@ -1,0 +1,68 @@
+import { leaseMigrations } from "@events-pipeline/common/lease";
+import { migrate } from "@events-pipeline/common/migrator";
+import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres";
+import { consumerMigrations } from "@events-pipeline/consumer/migrations";
+import { outboxMigrations } from "@events-pipeline/producer/outbox";
+import { createDatabase } from "./database.ts";
+import { startStack } from "./stack.ts";
+
+/** Where a program finds the servers: what it is started with. */
+export interface ServerEnvironment extends Record<string, string> {
+  readonly DATABASE_URL: string;
+  readonly REDIS_URL: string;
+}
+
+/**
+ * Runs a program as a child with a PostgreSQL, a migrated database of its own, and a Redis, and takes all away afterwards. SIGINT
+ * and SIGTERM are passed on to the child.
+ *
+ * @param args the arguments of `deno`
+ * @returns the child's exit code; 130 when stopped before it began, 1 when the servers cannot be had
+ */
+export async function runWithServers(args: readonly string[]): Promise<number> {
+  const stopping = new AbortController();
+  let child: Deno.ChildProcess | undefined;
+  const signals = (["SIGINT", "SIGTERM"] as const).map((name) => {
+    const listener = (): void => {
+      stopping.abort();
+      child?.kill(name);
+    };
+    Deno.addSignalListener(name, listener);
+    return () => Deno.removeSignalListener(name, listener);
+  });
+  try {
+    console.error("Starting PostgreSQL and Redis");
+    await using stack = await startStack({
+      environment: { DATABASE_URL: Deno.env.get("DATABASE_URL"), REDIS_URL: Deno.env.get("REDIS_URL") },
+      say: console.error,
+      signal: stopping.signal,
+    });
+    const database = await createDatabase(stack.databaseUrl);
+    try {
+      await migrateAll(database.url);
+      if (stopping.signal.aborted) return 130;
+      const env: ServerEnvironment = { DATABASE_URL: database.url, REDIS_URL: stack.redisUrl };
+      child = new Deno.Command(Deno.execPath(), { args: [...args], env }).spawn();
+      const { code } = await child.status;
+      child = undefined;
+      return code;
+    } finally {
+      await database.drop();
+    }
+  } catch (error) {
+    if (stopping.signal.aborted) return 130;
+    console.error(error instanceof Error ? error.message : error);
+    return 1;
+  } finally {
+    for (const remove of signals) remove();
+  }
+}
+
+async function migrateAll(url: string): Promise<void> {
+  const sql = connectPostgres(url, { applicationName: "local" });
+  try {
+    await migrate(sql, [leaseMigrations, outboxMigrations, consumerMigrations]);
+  } finally {
+    await closePostgres(sql);
+  }
+}
