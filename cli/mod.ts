@@ -3,4 +3,4 @@
  *
  * @module
  */
-export { consumerDatabaseMigrations, producerMigrations } from "./migrations.ts";
+export { consumerDatabaseMigrations, pipelineMigrations, producerMigrations } from "./migrations.ts";

@@ -52,6 +52,8 @@ export interface Metrics {
   gauge(spec: MetricSpec): Gauge;
   /** A spread of values. */
   histogram(spec: HistogramSpec): Histogram;
+  /** Calls back before the figures are read, for those that are only worth measuring when somebody asks. */
+  beforeRead(callback: () => void | Promise<void>): void;
 }
 
 const nothing: Counter & Gauge & Histogram = Object.freeze({ add() {}, set() {}, remove() {}, record() {} });
@@ -61,4 +63,5 @@ export const noMetrics: Metrics = Object.freeze({
   counter: () => nothing,
   gauge: () => nothing,
   histogram: () => nothing,
+  beforeRead() {},
 });

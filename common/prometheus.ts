@@ -3,8 +3,6 @@ import type { Metrics, MetricSpec } from "./metrics.ts";
 
 /** Metrics that can be read in the text format of Prometheus. */
 export interface PrometheusMetrics extends Metrics {
-  /** Calls back before each {@linkcode PrometheusMetrics.render}, for figures that are only worth reading when somebody asks. */
-  beforeRender(callback: () => void | Promise<void>): void;
   /** All metrics, as text. */
   render(): Promise<string>;
   /** The content type of that text. */
@@ -52,7 +50,7 @@ export function prometheusMetrics(): PrometheusMetrics {
       const histogram = new prometheus.Histogram({ ...common(spec), buckets: [...spec.buckets ?? SECONDS] });
       return { record: (value, labels = {}) => histogram.observe({ ...labels }, value) };
     },
-    beforeRender(callback) {
+    beforeRead(callback) {
       callbacks.push(callback);
     },
     async render() {

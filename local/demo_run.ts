@@ -1,12 +1,11 @@
+import { pipelineMigrations } from "@events-pipeline/cli";
 import { StreamName } from "@events-pipeline/common";
-import { leaseMigrations, readCheckpoints } from "@events-pipeline/common/lease";
+import { readCheckpoints } from "@events-pipeline/common/lease";
 import { migrate } from "@events-pipeline/common/migrator";
 import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres";
 import { connectRedis } from "@events-pipeline/common/redis";
 import { sleep } from "@events-pipeline/common/retry";
-import { consumerMigrations } from "@events-pipeline/consumer/migrations";
 import { createWidget, createWidgetTables } from "@events-pipeline/example-widgets";
-import { outboxMigrations } from "@events-pipeline/producer/outbox";
 import type { Sql } from "postgres";
 import { archiveStage, checkStages, type Findings, outboxStage, type Stage, streamStage } from "./checker.ts";
 import { type DaemonProcess, startDaemon } from "./daemon_process.ts";
@@ -57,7 +56,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   cleanUp.defer(() => closePostgres(sql));
   const redis = connectRedis(options.redisUrl, { clientName: "demo" });
   cleanUp.defer(() => redis.close());
-  await migrate(sql, [leaseMigrations, outboxMigrations, consumerMigrations]);
+  await migrate(sql, pipelineMigrations);
   await createWidgetTables(sql);
   await redis.call("DEL", STREAM);
   const daemons = new Map<string, DaemonProcess>();

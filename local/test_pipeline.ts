@@ -1,10 +1,8 @@
-import { leaseMigrations } from "@events-pipeline/common/lease";
+import { pipelineMigrations } from "@events-pipeline/cli";
 import { defineStreamName, type StreamName } from "@events-pipeline/common";
 import { migrate } from "@events-pipeline/common/migrator";
 import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres";
 import { connectRedis, type RedisConnection } from "@events-pipeline/common/redis";
-import { consumerMigrations } from "@events-pipeline/consumer/migrations";
-import { outboxMigrations } from "@events-pipeline/producer/outbox";
 import { runPublisher } from "@events-pipeline/publisher";
 import type { Sql } from "postgres";
 import { createDatabase } from "./database.ts";
@@ -39,7 +37,7 @@ export async function testPipeline(): Promise<TestPipeline> {
   cleanUp.defer(() => database.drop());
   const sql = connectPostgres(database.url, { applicationName: "test" });
   cleanUp.defer(() => closePostgres(sql));
-  await migrate(sql, [leaseMigrations, outboxMigrations, consumerMigrations]);
+  await migrate(sql, pipelineMigrations);
   const redis = connectRedis(redisUrl, { clientName: "test" });
   cleanUp.defer(() => redis.close());
   const stream = defineStreamName(`stream:test-${crypto.randomUUID()}:events`);

@@ -1,8 +1,6 @@
-import { leaseMigrations } from "@events-pipeline/common/lease";
+import { pipelineMigrations } from "@events-pipeline/cli";
 import { migrate } from "@events-pipeline/common/migrator";
 import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres";
-import { consumerMigrations } from "@events-pipeline/consumer/migrations";
-import { outboxMigrations } from "@events-pipeline/producer/outbox";
 import { createDatabase } from "./database.ts";
 import { startStack } from "./stack.ts";
 
@@ -61,7 +59,7 @@ export async function runWithServers(args: readonly string[]): Promise<number> {
 async function migrateAll(url: string): Promise<void> {
   const sql = connectPostgres(url, { applicationName: "local" });
   try {
-    await migrate(sql, [leaseMigrations, outboxMigrations, consumerMigrations]);
+    await migrate(sql, pipelineMigrations);
   } finally {
     await closePostgres(sql);
   }

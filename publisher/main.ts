@@ -13,6 +13,7 @@ import { connectRedis } from "@events-pipeline/common/redis";
 import { outboxMigrations } from "@events-pipeline/producer/outbox";
 import * as log from "@std/log";
 import { publisherCommand } from "./config.ts";
+import { publisherMigrations } from "./migrations.ts";
 import { runPublisher } from "./publisher.ts";
 
 const command = readCommand(publisherCommand, Deno.args, (name) => Deno.env.get(name));
@@ -44,7 +45,7 @@ const exitCode = await runDaemon(logger, async ({ stop }) => {
   });
   const redis = connectRedis(settings.REDIS_URL, { clientName: "events-publisher", logger });
   try {
-    await checkSchema(sql, [leaseMigrations, outboxMigrations]);
+    await checkSchema(sql, [leaseMigrations, outboxMigrations, publisherMigrations]);
     logger.info("Publishing");
     await runPublisher({
       sql,

@@ -3,6 +3,8 @@ import type { Sql, TransactionSql } from "postgres";
 
 /** An unpublished row of `events.outbox_event`, and where it lies. */
 export interface OutboxRow {
+  /** Insert order; a bigint as text. */
+  readonly id: string;
   /** Its place in the table, good for as long as the transaction that read it: how the row is marked. */
   readonly ctid: string;
   /** What it sends. */
@@ -17,49 +19,46 @@ export interface BatchLimits {
   readonly bytes: number;
 }
 
-interface Columns {
-  readonly ctid: string;
-  readonly event_id: string;
-  readonly event_type: string;
-  readonly payload: string;
-  readonly metadata: string;
-  readonly created_at: Date;
-  readonly stream_entry_id: string;
+/** The columns that make an envelope, first in every list of columns below. */
+type EnvelopeColumns = readonly [eventId: string, eventType: string, payload: string, metadata: string, created: Date];
+
+/** Rows that make one batch. */
+export interface OutboxBatch {
+  /** The rows, in insert order. */
+  readonly rows: readonly OutboxRow[];
+  /** Whether a limit ended it, so that there may be more. */
+  readonly full: boolean;
 }
 
 /**
- * Names the streams that have unpublished rows. Hops from one stream to the next along the partial index, so it costs a look-up
- * a stream, whatever the backlog.
+ * Reads the next unpublished rows of a stream in insert order. At least one, if there is one.
+ *
+ * @param tx a transaction of one snapshot (REPEATABLE READ), if more than one batch is read in it: `after` would otherwise
+ * skip a row that was inserted earlier and committed later
+ * @param after rows up to this id are known to be read or settled
  */
-export async function readBackloggedStreams(sql: Sql): Promise<{ streams: string[]; backendPid: number }> {
-  const rows = await sql<{ stream_name: string | null; backend_pid: number }[]>`
-    WITH RECURSIVE backlog(stream_name) AS (
-      (SELECT stream_name FROM events.outbox_event WHERE published_at IS NULL ORDER BY stream_name LIMIT 1)
-      UNION ALL
-      SELECT (SELECT o.stream_name FROM events.outbox_event o
-              WHERE o.published_at IS NULL AND o.stream_name > b.stream_name ORDER BY o.stream_name LIMIT 1)
-      FROM backlog b WHERE b.stream_name IS NOT NULL
-    )
-    SELECT b.stream_name, pg_backend_pid() AS backend_pid
-    FROM (SELECT 1) AS always LEFT JOIN backlog b ON b.stream_name IS NOT NULL`;
-  const streams = rows.flatMap((row) => row.stream_name === null ? [] : [row.stream_name]);
-  return { streams, backendPid: rows[0]!.backend_pid };
-}
-
-/** Reads the next unpublished rows of a stream in insert order. At least one, if there is one. */
-export async function readUnpublished(tx: TransactionSql, stream: string, limits: BatchLimits): Promise<OutboxRow[]> {
-  const rows = await tx<Columns[]>`
-    SELECT ctid::text, event_id, event_type, payload::text, metadata::text, created_at
+export async function readUnpublished(
+  tx: TransactionSql,
+  stream: string,
+  after: string,
+  limits: BatchLimits,
+): Promise<OutboxBatch> {
+  const rows = await tx<Record<string, unknown>[]>`
+    SELECT event_id, event_type, payload::text, metadata::text, created_at, id, ctid::text, payload_bytes
     FROM (
-      SELECT ctid, id, event_id, event_type, payload, metadata, created_at,
+      SELECT ctid, id, event_id, event_type, payload, metadata, created_at, payload_bytes,
              sum(payload_bytes) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) - payload_bytes AS bytes_before
       FROM events.outbox_event
-      WHERE stream_name = ${stream} AND published_at IS NULL
+      WHERE stream_name = ${stream} AND published_at IS NULL AND id > ${after}
       ORDER BY id LIMIT ${limits.rows}
     ) AS batch
     WHERE bytes_before < ${limits.bytes}
-    ORDER BY id`;
-  return rows.map((row) => ({ ctid: row.ctid, envelope: toEnvelope(stream, row) }));
+    ORDER BY id`.values() as unknown as [...EnvelopeColumns, id: string, ctid: string, bytes: number][];
+  const bytes = rows.reduce((sum, row) => sum + row[7], 0);
+  return {
+    rows: rows.map((row) => ({ id: row[5], ctid: row[6], envelope: toEnvelope(stream, row) })),
+    full: rows.length >= limits.rows || bytes >= limits.bytes,
+  };
 }
 
 /** Marks rows that the same transaction has read as published. */
@@ -80,19 +79,31 @@ export async function markPublished(
   }
 }
 
-/** Marks the unpublished rows of these events as published. @returns how many there were */
+/**
+ * Marks the unpublished rows of these events as published. A batch whose commit was lost was the oldest of its time, so it is
+ * looked for among the oldest rows first, and among all only when it is not whole there.
+ *
+ * @returns how many there were
+ */
 export async function markEventsPublished(
   tx: TransactionSql,
   stream: string,
   entries: readonly { readonly eventId: string; readonly entryId: string }[],
 ): Promise<number> {
-  const { count } = await tx`
-    UPDATE events.outbox_event AS o
-    SET published_at = clock_timestamp(), stream_entry_id = e.entry_id
-    FROM unnest(${entries.map((e) => e.eventId)}::text[]::uuid[], ${entries.map((e) => e.entryId)}::text[])
-      AS e(event_id, entry_id)
-    WHERE o.stream_name = ${stream} AND o.published_at IS NULL AND o.event_id = e.event_id`;
-  return count;
+  const eventIds = entries.map((entry) => entry.eventId);
+  const entryIds = entries.map((entry) => entry.entryId);
+  const mark = async (among: number | null): Promise<number> => {
+    const { count } = await tx`
+      UPDATE events.outbox_event AS o
+      SET published_at = clock_timestamp(), stream_entry_id = e.entry_id
+      FROM unnest(${eventIds}::text[]::uuid[], ${entryIds}::text[]) AS e(event_id, entry_id)
+      JOIN (SELECT ctid, event_id FROM events.outbox_event
+            WHERE stream_name = ${stream} AND published_at IS NULL ORDER BY id LIMIT ${among}) AS oldest USING (event_id)
+      WHERE o.ctid = oldest.ctid`;
+    return count;
+  };
+  const found = await mark(entries.length * 2 + 1_000);
+  return found === entries.length ? found : found + await mark(null);
 }
 
 /** A published row with the entry id it had. */
@@ -110,7 +121,7 @@ export async function readPublished(
   range: { readonly after: number; readonly upTo: number },
   limits: BatchLimits,
 ): Promise<PublishedRow[]> {
-  const rows = await tx<Columns[]>`
+  const rows = await tx<Record<string, unknown>[]>`
     SELECT event_id, event_type, payload::text, metadata::text, created_at, stream_entry_id
     FROM (
       SELECT event_id, event_type, payload, metadata, created_at, stream_entry_id, stream_position,
@@ -121,17 +132,98 @@ export async function readPublished(
       ORDER BY stream_position LIMIT ${limits.rows}
     ) AS page
     WHERE bytes_before < ${limits.bytes}
-    ORDER BY stream_position`;
-  return rows.map((row) => ({ entryId: row.stream_entry_id, envelope: toEnvelope(stream, row) }));
+    ORDER BY stream_position`.values() as unknown as [...EnvelopeColumns, entryId: string][];
+  return rows.map((row) => ({ entryId: row[5], envelope: toEnvelope(stream, row) }));
 }
 
-function toEnvelope(stream: string, row: Columns): Envelope {
+function toEnvelope(
+  stream: string,
+  [eventId, eventType, payload, metadata, created]: readonly [...EnvelopeColumns, ...unknown[]],
+): Envelope {
+  return { eventId, stream, eventType, time: created.toISOString(), metadata, payload };
+}
+
+/** Where a stream's unpublished rows begin: rows up to `floor` are settled, so no look-up has to pass over them. */
+export interface StreamFloor {
+  /** The stream. */
+  readonly stream: string;
+  /** An id; a bigint as text. */
+  readonly floor: string;
+}
+
+/** The streams that have unpublished rows, and who says so. */
+export interface BackloggedStreams {
+  /** Their names. */
+  readonly backlogged: readonly string[];
+  /** The session's backend. */
+  readonly backendPid: number;
+  /** Which run of which server it is. */
+  readonly incarnation: string;
+}
+
+/**
+ * Names the streams that have unpublished rows: the known ones by a look-up above their floor, new ones by a look-up between each
+ * two known names. So it costs two look-ups a stream, whatever the backlog, and whatever dead index entries the floors pass over.
+ */
+export async function readBackloggedStreams(sql: Sql, known: readonly StreamFloor[]): Promise<BackloggedStreams> {
+  const rows = await sql<{ stream_name: string | null; backend_pid: number; incarnation: string }[]>`
+    WITH known AS (
+      SELECT stream, floor, lead(stream) OVER (ORDER BY stream) AS next
+      FROM unnest(${known.map((k) => k.stream)}::text[], ${
+    known.map((k) => k.floor)
+  }::text[]::bigint[]) AS k(stream, floor)
+    ), backlogged AS (
+      SELECT stream AS stream_name FROM known
+      WHERE EXISTS (SELECT FROM events.outbox_event o
+                    WHERE o.published_at IS NULL AND o.stream_name = known.stream AND o.id > known.floor)
+      UNION ALL
+      SELECT o.stream_name
+      FROM (SELECT stream, next FROM known UNION ALL SELECT '', min(stream) FROM known) AS gap
+      CROSS JOIN LATERAL (
+        WITH RECURSIVE hop(stream_name) AS (
+          (SELECT stream_name FROM events.outbox_event
+           WHERE published_at IS NULL AND stream_name > gap.stream AND (gap.next IS NULL OR stream_name < gap.next)
+           ORDER BY stream_name LIMIT 1)
+          UNION ALL
+          SELECT (SELECT o.stream_name FROM events.outbox_event o
+                  WHERE o.published_at IS NULL AND o.stream_name > hop.stream_name
+                    AND (gap.next IS NULL OR o.stream_name < gap.next)
+                  ORDER BY o.stream_name LIMIT 1)
+          FROM hop WHERE hop.stream_name IS NOT NULL
+        )
+        SELECT stream_name FROM hop WHERE stream_name IS NOT NULL
+      ) AS o
+    )
+    SELECT b.stream_name, pg_backend_pid() AS backend_pid, pg_postmaster_start_time()::text AS incarnation
+    FROM (SELECT 1) AS always LEFT JOIN backlogged b ON true`;
   return {
-    eventId: row.event_id,
-    stream,
-    eventType: row.event_type,
-    time: row.created_at.toISOString(),
-    metadata: row.metadata,
-    payload: row.payload,
+    backlogged: rows.flatMap((row) => row.stream_name ?? []),
+    backendPid: rows[0]!.backend_pid,
+    incarnation: rows[0]!.incarnation,
   };
+}
+
+/** How far the publishing of a stream is behind. */
+export interface Backlog {
+  /** The stream. */
+  readonly stream: string;
+  /** Unpublished rows, counted up to a million. */
+  readonly rows: number;
+  /** How long the oldest of them has waited, in seconds. */
+  readonly seconds: number;
+}
+
+/** Measures the backlog of streams. It counts, so it is for people and boards, not for every round. */
+export async function readBacklogs(sql: Sql, known: readonly StreamFloor[]): Promise<readonly Backlog[]> {
+  const rows = await sql<{ stream: string; rows: number; seconds: number }[]>`
+    SELECT k.stream,
+           (SELECT count(*)::int FROM (SELECT FROM events.outbox_event o
+              WHERE o.published_at IS NULL AND o.stream_name = k.stream AND o.id > k.floor LIMIT 1000000) AS waiting) AS rows,
+           coalesce((SELECT extract(epoch FROM clock_timestamp() - o.created_at) FROM events.outbox_event o
+              WHERE o.published_at IS NULL AND o.stream_name = k.stream AND o.id > k.floor
+              ORDER BY o.id LIMIT 1), 0)::float8 AS seconds
+    FROM unnest(${known.map((k) => k.stream)}::text[], ${
+    known.map((k) => k.floor)
+  }::text[]::bigint[]) AS k(stream, floor)`;
+  return rows;
 }

@@ -1,11 +1,16 @@
-import { compareEntryIds } from "@events-pipeline/common";
 import { readCheckpoints } from "@events-pipeline/common/lease";
+import { Health } from "@events-pipeline/common/health";
 import { describeError, type Logger, silentLogger } from "@events-pipeline/common/logger";
+import { type Metrics, noMetrics } from "@events-pipeline/common/metrics";
 import type { RedisConnection } from "@events-pipeline/common/redis";
-import { type Backoff, backoffMs } from "@events-pipeline/common/retry";
+import { type Backoff, backoffMs, sleep } from "@events-pipeline/common/retry";
 import type { Sql } from "postgres";
-import { appendEntries } from "./append_script.ts";
-import { type BatchContext, publishBatch } from "./batch.ts";
+import { appendEntries, type ReplicaWait } from "./append_script.ts";
+import { readBacklogs } from "./outbox_rows.ts";
+import { errorKind, publisherMetrics } from "./publisher_metrics.ts";
+import { RepairReport } from "./repair_report.ts";
+import { publishRound, type RoundContext, type RoundStep } from "./round.ts";
+import { SettledIds } from "./settled_ids.ts";
 import { StreamPumps } from "./stream_pumps.ts";
 import { WakeUp } from "./wake_up.ts";
 
@@ -19,11 +24,15 @@ export interface PublisherOptions {
   readonly redis: RedisConnection;
   /** Where progress, repairs and failures are told. @default silent */
   readonly logger?: Logger;
-  /** Stop taking batches; the ones in hand are finished. */
+  /** What is measured. @default nothing */
+  readonly metrics?: Metrics;
+  /** Told which streams cannot be published, and of a stall. @default nobody */
+  readonly health?: Health;
+  /** Begin no more rounds; the ones in hand are finished. */
   readonly signal: AbortSignal;
   /** End when nothing is left to publish. @default false */
   readonly once?: boolean;
-  /** Rows a batch, at most. @default 1000 */
+  /** Rows a batch, at most; a round is up to 16 batches. @default 2000 */
   readonly batchRows?: number;
   /** Bytes of payload a batch, at most; a single event may exceed it. @default 4194304 */
   readonly batchBytes?: number;
@@ -37,13 +46,32 @@ export interface PublisherOptions {
   readonly idleLimitMs?: number;
   /** How long a stream that fails is left alone. @default from 250 ms to 30 s */
   readonly backoff?: Backoff;
+  /** How many replicas must have an append before it counts. @default none */
+  readonly replicaWait?: ReplicaWait;
+  /** Called at each step of a round: tests make it die or wait there. @default nothing */
+  readonly atStep?: (step: RoundStep) => void | Promise<void>;
 }
 
 /** With `once`, a stream that fails this often in a row ends the run. */
 const ONCE_FAILURES = 5;
 
-/** While pumps run the outbox is looked at this often, for streams that have none. */
+/** While pumps run the outbox is looked at this often, for streams that have none, in milliseconds. */
 const BUSY_POLL_MS = 20;
+
+/** Under load, the pause between two rounds of a stream, in milliseconds: so that a round has more than one event to carry. */
+const LINGER_MS = 2;
+
+/** Load is when one round follows another within this time, in milliseconds. */
+const LOAD_MS = 20;
+
+/** How often outbox writers are looked at while there is work, in milliseconds. */
+const SETTLE_MS = 1_000;
+
+/** The outbox is looked at this often where notifications do not arrive, in milliseconds. */
+const DEAF_POLL_MS = 500;
+
+/** A loop that has not come round for so long, in milliseconds, is a stall. */
+const STALL_MS = 60_000;
 
 /**
  * Publishes what the outbox holds until the signal fires. Any number of publishers may run on one outbox.
@@ -66,89 +94,183 @@ const BUSY_POLL_MS = 20;
  * ```
  */
 export async function runPublisher(options: PublisherOptions): Promise<void> {
-  const { sql, redis, signal, logger = silentLogger, concurrency = 4, pollMs = 1_000, verifyMs = 5_000 } = options;
-  const backoff = options.backoff ?? { baseMs: 250, maxMs: 30_000 };
-  const context: BatchContext = {
-    sql,
-    redis,
-    logger,
-    limits: { rows: options.batchRows ?? 1_000, bytes: options.batchBytes ?? 4 * 1024 * 1024 },
-    idleLimitMs: options.idleLimitMs ?? 15_000,
-    now: Date.now,
-  };
-  const wakeUp = new WakeUp(options.wakeUpSql, logger);
-  const pumps = new StreamPumps({
-    publish: (stream) => publishBatch(context, stream),
-    concurrency,
-    backoff,
-    busyMs: 50,
-    stop: signal,
-    onIdle: () => wakeUp.wake(),
-    logger,
-    now: Date.now,
-  });
-  let verifyAt = 0;
-  const verifySoon = (): void => {
-    verifyAt = 0;
-    wakeUp.wake();
-  };
-  const wake = (): void => wakeUp.wake();
-  redis.onReconnect(verifySoon);
-  signal.addEventListener("abort", wake);
-  let failures = 0;
-  try {
-    if (!options.once) await wakeUp.listen();
-    while (!signal.aborted) {
-      try {
-        const streams = new Set(await wakeUp.poll());
-        if (Date.now() >= verifyAt) {
-          for (const stream of await differingStreams(context)) streams.add(stream);
-          verifyAt = Date.now() + verifyMs;
+  await new Publisher(options).run();
+}
+
+/** One run. */
+class Publisher {
+  readonly #options: PublisherOptions;
+  readonly #logger: Logger;
+  readonly #health: Health;
+  readonly #context: RoundContext;
+  readonly #settledIds = new SettledIds();
+  readonly #wakeUp: WakeUp;
+  readonly #pumps: StreamPumps;
+  readonly #backoff: Backoff;
+  #verifyAt = 0;
+  #settleAt = 0;
+  /** When the last two rounds that published something ended, in Unix milliseconds. */
+  #worked: readonly [before: number, last: number] = [0, 0];
+  #aliveAt = Date.now();
+
+  constructor(options: PublisherOptions) {
+    const { sql, redis, signal, logger = silentLogger, health = new Health(), concurrency = 4 } = options;
+    this.#options = options;
+    this.#logger = logger;
+    this.#health = health;
+    this.#backoff = options.backoff ?? { baseMs: 250, maxMs: 30_000 };
+    const metrics = publisherMetrics(options.metrics ?? noMetrics);
+    const repairs = new RepairReport(logger);
+    this.#context = {
+      sql,
+      redis,
+      settledIds: this.#settledIds,
+      limits: { rows: options.batchRows ?? 2_000, bytes: options.batchBytes ?? 4 * 1024 * 1024 },
+      idleLimitMs: options.idleLimitMs ?? 15_000,
+      replicaWait: options.replicaWait,
+      atStep: options.atStep,
+      onRepair: (repair) => {
+        repairs.tell(repair, Date.now());
+        const labels = { stream: repair.stream };
+        if (repair.kind !== "lost") return metrics.repaired.add(repair.events, { ...labels, kind: repair.kind });
+        metrics.lost.add(repair.events, labels);
+        health.fail(
+          `${repair.stream} loss`,
+          `Redis lost positions ${repair.first} to ${repair.last}, and so did the outbox`,
+        );
+      },
+    };
+    this.#wakeUp = new WakeUp(options.wakeUpSql, this.#settledIds, logger);
+    this.#pumps = new StreamPumps({
+      publish: async (stream) => {
+        const begun = performance.now();
+        const outcome = await publishRound(this.#context, stream);
+        if (outcome.kind === "published" && outcome.events > 0) {
+          metrics.published.add(outcome.events, { stream });
+          metrics.roundSeconds.record((performance.now() - begun) / 1_000, { stream });
+          metrics.lastPublished.set(Date.now() / 1_000, { stream });
         }
-        const started = pumps.start([...streams]);
-        failures = 0;
-        if (options.once && streams.size === 0 && pumps.running === 0 && pumps.worst === undefined) break;
-        if (options.once) failAfterRetries(pumps);
-        if (started > 0) await wakeUp.disarm();
-        await rest(wakeUp, pumps, pollMs);
-      } catch (error) {
-        if (options.once && (failures + 1 >= ONCE_FAILURES || error instanceof StreamFailedError)) throw error;
-        const waitMs = backoffMs(++failures, backoff);
-        logger.error("Cannot read the outbox", { failures, retryInMs: waitMs, error: describeError(error) });
-        await wakeUp.sleep(waitMs);
+        return outcome;
+      },
+      concurrency,
+      backoff: this.#backoff,
+      busyMs: 50,
+      stop: signal,
+      onIdle: (events) => {
+        if (events > 0) this.#worked = [this.#worked[1], Date.now()];
+        this.#wakeUp.wake();
+      },
+      onState: (stream, error) => {
+        if (error === undefined) return health.recover(stream);
+        metrics.errors.add(1, { stream, kind: errorKind(error) });
+        health.fail(stream, describeError(error));
+      },
+      logger,
+      now: Date.now,
+    });
+    options.metrics?.beforeRead(async () => {
+      for (const { stream, rows, seconds } of await readBacklogs(sql, this.#settledIds.floors)) {
+        metrics.backlogRows.set(rows, { stream });
+        metrics.backlogSeconds.set(seconds, { stream });
       }
-    }
-  } finally {
-    signal.removeEventListener("abort", wake);
-    await pumps.settled();
-    await wakeUp.unlisten().catch((error) => logger.debug("Cannot stop listening", { error: describeError(error) }));
+    });
   }
-}
 
-/** Waits for the next reason to poll: a short while when work is under way, else armed, until woken or the slow poll is due. */
-async function rest(wakeUp: WakeUp, pumps: StreamPumps, pollMs: number): Promise<void> {
-  if (pumps.running > 0) return await wakeUp.sleep(BUSY_POLL_MS);
-  if (!wakeUp.armed) {
-    const state = await wakeUp.arm();
-    if (state === "armed") return;
-    if (state === "writers") return await wakeUp.sleep(BUSY_POLL_MS);
-  }
-  await wakeUp.sleep(Math.max(1, Math.min(pollMs, pumps.nextRetryAt - Date.now())));
-}
-
-/** The streams whose last id is not their checkpoint. A quiet stream must heal too, so this asks of each. */
-async function differingStreams(context: BatchContext): Promise<readonly string[]> {
-  const checkpoints = [...await readCheckpoints(context.sql, "publisher")];
-  const differing = await Promise.all(checkpoints.map(async ([stream, checkpoint]) => {
+  async run(): Promise<void> {
+    const { redis, signal, once = false } = this.#options;
+    redis.onReconnect(() => {
+      this.#verifyAt = 0;
+      this.#wakeUp.wake();
+    });
+    const wake = (): void => this.#wakeUp.wake();
+    signal.addEventListener("abort", wake);
+    this.#health.watch("publisher", () => {
+      const silentMs = Date.now() - this.#aliveAt;
+      return silentMs > STALL_MS ? `It has not looked at the outbox for ${Math.round(silentMs / 1_000)} s` : undefined;
+    });
+    let failures = 0;
     try {
-      const outcome = await appendEntries(context.redis, stream, checkpoint, []);
-      return outcome.kind === "mismatch" && compareEntryIds(outcome.actual, checkpoint) !== 0 ? [stream] : [];
-    } catch (error) {
-      context.logger.error("Cannot compare a stream with the outbox", { stream, error: describeError(error) });
-      return [];
+      if (!once) await this.#wakeUp.listen();
+      while (!signal.aborted) {
+        try {
+          const idle = await this.#turn();
+          if (once && idle) break;
+          if (once) failAfterRetries(this.#pumps);
+          failures = 0;
+          this.#health.recover("outbox");
+          this.#aliveAt = Date.now();
+          await this.#rest();
+        } catch (error) {
+          if (once && (failures + 1 >= ONCE_FAILURES || error instanceof StreamFailedError)) throw error;
+          const waitMs = backoffMs(++failures, this.#backoff);
+          this.#health.fail("outbox", describeError(error));
+          this.#logger.error("Cannot read the outbox", { failures, retryInMs: waitMs, error: describeError(error) });
+          this.#aliveAt = Date.now();
+          await this.#wakeUp.sleep(waitMs);
+        }
+      }
+    } finally {
+      signal.removeEventListener("abort", wake);
+      await this.#pumps.settled();
+      this.#health.forget("publisher");
+      await this.#wakeUp.unlisten().catch((error) =>
+        this.#logger.debug("Cannot stop listening", { error: describeError(error) })
+      );
     }
-  }));
-  return differing.flat();
+  }
+
+  /** Looks at the outbox and sets pumps to work. @returns whether there is nothing to do */
+  async #turn(): Promise<boolean> {
+    const { wakeUpSql, verifyMs = 5_000 } = this.#options;
+    const streams = new Set(await this.#wakeUp.poll());
+    const now = Date.now();
+    if (now >= this.#verifyAt) {
+      for (const stream of await this.#differingStreams()) streams.add(stream);
+      this.#verifyAt = now + verifyMs;
+    }
+    if (now >= this.#settleAt && (this.#pumps.running > 0 || now - this.#worked[1] < 3 * SETTLE_MS)) {
+      await this.#settledIds.refresh(wakeUpSql);
+      this.#settleAt = now + SETTLE_MS;
+    }
+    const started = this.#pumps.start([...streams]);
+    if (started > 0) await this.#wakeUp.disarm();
+    return streams.size === 0 && this.#pumps.running === 0 && this.#pumps.worst === undefined;
+  }
+
+  /** Waits for the next reason to look: a short while when work is under way, else armed, until woken or the slow poll is due. */
+  async #rest(): Promise<void> {
+    const { signal, once = false, pollMs = 1_000 } = this.#options;
+    if (this.#pumps.running > 0 || once) await this.#wakeUp.sleep(BUSY_POLL_MS);
+    if (once) return;
+    const [before, last] = this.#worked;
+    if (last - before < LOAD_MS && Date.now() - last < LOAD_MS) return await sleep(LINGER_MS, signal);
+    if (this.#pumps.running > 0) return;
+    if (this.#wakeUp.listening && !this.#wakeUp.armed) {
+      const state = await this.#wakeUp.arm();
+      if (state === "armed") return;
+      if (state === "writers") return await this.#wakeUp.sleep(BUSY_POLL_MS);
+    }
+    const longest = this.#wakeUp.listening ? pollMs : Math.min(pollMs, DEAF_POLL_MS);
+    await this.#wakeUp.sleep(Math.max(1, Math.min(longest, this.#pumps.nextRetryAt - Date.now())));
+  }
+
+  /** The streams whose last id is not their checkpoint. A quiet stream must heal too, so this asks of each. */
+  async #differingStreams(): Promise<readonly string[]> {
+    const { sql, redis } = this.#context;
+    const checkpoints = [...await readCheckpoints(sql, "publisher")];
+    const differing = await Promise.all(checkpoints.map(async ([stream, checkpoint]) => {
+      this.#settledIds.add(stream);
+      try {
+        const outcome = await appendEntries(redis, stream, checkpoint, []);
+        return outcome.kind === "mismatch" ? [stream] : [];
+      } catch (error) {
+        // A pump meets the same error and deals with it: it waits, tells, and tries again.
+        this.#logger.debug("Cannot compare a stream with the outbox", { stream, error: describeError(error) });
+        return [stream];
+      }
+    }));
+    return differing.flat();
+  }
 }
 
 /** Names the stream that kept `once` from ending. */

@@ -1,32 +1,42 @@
 import { ZERO_ENTRY_ID } from "@events-pipeline/common";
 import type { TransactionSql } from "postgres";
 
+/** A stream that this transaction has locked. */
+export interface LockedStream {
+  /** The id of the last entry that is known to be published. */
+  readonly checkpoint: string;
+  /** The database's clock in Unix milliseconds: the publishers' clocks need not agree. */
+  readonly nowMs: number;
+  /** Which run of which server this is: rows may be unpublished again in another one. */
+  readonly incarnation: string;
+}
+
 /**
- * Locks a stream for this transaction and reads its checkpoint: the id of the last entry that is known to be published.
- * The row lock is the publisher's whole ownership, so nobody is elected and nothing has to expire; `idleLimitMs` is how long
- * the server lets a paused publisher hold it.
+ * Locks a stream for this transaction and reads its checkpoint. The row lock is the publisher's whole ownership, so nobody is
+ * elected and nothing has to expire; `idleLimitMs` is how long the server lets a paused publisher hold it.
  *
- * @returns `undefined` when another publisher has the stream
+ * @returns `undefined` when another publisher has the stream, or when nobody has ever published to it
  */
-export async function lockCheckpoint(
+export async function lockStream(
   tx: TransactionSql,
   stream: string,
   idleLimitMs: number,
-): Promise<string | undefined> {
-  const read = () =>
-    tx<{ checkpoint: string }[]>`
-      SELECT checkpoint, set_config('idle_in_transaction_session_timeout', ${String(idleLimitMs)}, true)
-      FROM events.stream_lease WHERE stream_name = ${stream} AND role = 'publisher'
-      FOR UPDATE SKIP LOCKED`;
-  const [row] = await read();
-  if (row !== undefined) return row.checkpoint;
-  // Nothing came back: another publisher has the row, or the stream is new.
+): Promise<LockedStream | undefined> {
+  const [row] = await tx<{ checkpoint: string; now_ms: string; incarnation: string }[]>`
+    SELECT checkpoint, floor(extract(epoch FROM clock_timestamp()) * 1000)::text AS now_ms,
+           pg_postmaster_start_time()::text AS incarnation,
+           set_config('idle_in_transaction_session_timeout', ${String(idleLimitMs)}, true)
+    FROM events.stream_lease WHERE stream_name = ${stream} AND role = 'publisher'
+    FOR UPDATE SKIP LOCKED`;
+  return row && { checkpoint: row.checkpoint, nowMs: Number(row.now_ms), incarnation: row.incarnation };
+}
+
+/** Takes up a stream that nobody has published to. @returns whether it was new */
+export async function createCheckpoint(tx: TransactionSql, stream: string): Promise<boolean> {
   const { count } = await tx`
     INSERT INTO events.stream_lease (stream_name, role, checkpoint) VALUES (${stream}, 'publisher', ${ZERO_ENTRY_ID})
     ON CONFLICT DO NOTHING`;
-  if (count === 0) return undefined;
-  const [created] = await read();
-  return created?.checkpoint;
+  return count > 0;
 }
 
 /** Moves the checkpoint of a stream that this transaction has locked. */

@@ -1,12 +1,16 @@
-import { compareEntryIds, parseEntryId } from "@events-pipeline/common";
+import { compareEntryIds, type Entry, parseEntryId } from "@events-pipeline/common";
 import type { TransactionSql } from "postgres";
-import { appendEntries } from "./append_script.ts";
-import type { BatchContext } from "./batch.ts";
+import { appendEntries, setLastId } from "./append_script.ts";
 import { markEventsPublished, readPublished } from "./outbox_rows.ts";
 import { saveCheckpoint } from "./publisher_checkpoint.ts";
+import type { RoundContext } from "./round.ts";
+import { readRetention, recordLoss, type StreamLoss } from "./stream_retention.ts";
 import { readEntriesAfter } from "./stream_range.ts";
 
-/** The stream holds entries that this outbox did not send: a stream belongs to one outbox database. */
+/**
+ * The stream holds entries that this outbox did not send: something else writes to it, or the database was restored from a backup
+ * that is older than the stream.
+ */
 export class ForeignEntryError extends Error {
   override readonly name = "ForeignEntryError";
 }
@@ -23,23 +27,16 @@ export interface Mismatch {
 /**
  * Brings a stream and the outbox one step closer, in the transaction that holds the stream's checkpoint.
  *
- * @returns `repaired`, or `unrepairable` when the stream has lost entries that the outbox no longer holds
- * @throws {ForeignEntryError} something else writes to the stream
+ * @throws {ForeignEntryError} the stream holds entries that the outbox does not know
  */
-export async function repairStream(
-  context: BatchContext,
-  tx: TransactionSql,
-  mismatch: Mismatch,
-): Promise<"repaired" | "unrepairable"> {
-  if (compareEntryIds(mismatch.actual, mismatch.checkpoint) > 0) {
-    await adoptEntries(context, tx, mismatch);
-    return "repaired";
-  }
-  return await refillEntries(context, tx, mismatch);
+export async function repairStream(context: RoundContext, tx: TransactionSql, mismatch: Mismatch): Promise<"repaired"> {
+  const ahead = compareEntryIds(mismatch.actual, mismatch.checkpoint) > 0;
+  await (ahead ? adoptEntries : refillEntries)(context, tx, mismatch);
+  return "repaired";
 }
 
 /** The stream is ahead: a batch was appended and its commit was lost. Marks what is in the stream as published. */
-async function adoptEntries(context: BatchContext, tx: TransactionSql, mismatch: Mismatch): Promise<void> {
+async function adoptEntries(context: RoundContext, tx: TransactionSql, mismatch: Mismatch): Promise<void> {
   const { stream, checkpoint } = mismatch;
   const entries = await readEntriesAfter(context.redis, stream, checkpoint, context.limits.rows);
   const last = entries.at(-1);
@@ -49,52 +46,47 @@ async function adoptEntries(context: BatchContext, tx: TransactionSql, mismatch:
         `entry in between. Entries were deleted, or another outbox wrote them`,
     );
   }
-  let position = parseEntryId(checkpoint).position;
-  for (const entry of entries) {
-    if (parseEntryId(entry.entryId).position !== ++position) {
-      throw foreign(stream, entry.entryId, `expected ${position}`);
-    }
-  }
-  const adopted = await markEventsPublished(tx, stream, entries);
-  if (adopted !== entries.length) {
-    throw foreign(stream, entries[0]!.entryId, `${entries.length - adopted} of ${entries.length} entries are unknown`);
-  }
+  const known = await markEventsPublished(tx, stream, entries);
+  if (context.acceptForeign !== true) refuseForeign(mismatch, entries, known);
   await saveCheckpoint(tx, stream, last.entryId);
-  context.logger.info("Adopted entries whose commit was lost", { stream, events: adopted, upTo: last.entryId });
+  context.onRepair({ kind: "adopted", stream, events: known, upTo: last.entryId, foreign: entries.length - known });
 }
 
-function foreign(stream: string, entryId: string, detail: string): ForeignEntryError {
-  return new ForeignEntryError(
-    `Cannot publish to ${stream}: entry ${entryId} or one after it is not from this outbox (${detail}). ` +
-      `A stream belongs to one outbox database`,
+function refuseForeign({ stream, checkpoint }: Mismatch, entries: readonly Entry[], known: number): void {
+  let position = parseEntryId(checkpoint).position;
+  const dense = entries.every((entry) => parseEntryId(entry.entryId).position === ++position);
+  if (dense && known === entries.length) return;
+  throw new ForeignEntryError(
+    `Cannot publish to ${stream}: ${entries.length - known} of its entries from ${entries[0]!.entryId} to ` +
+      `${
+        entries.at(-1)!.entryId
+      } are not from this outbox. If the database was restored from a backup, accept them with ` +
+      `'deno task publisher --accept-foreign ${stream}'; otherwise stop what writes to the stream`,
   );
 }
 
 /** The stream is behind: Redis lost data. Puts published rows back under the ids they had. */
-async function refillEntries(
-  context: BatchContext,
-  tx: TransactionSql,
-  mismatch: Mismatch,
-): Promise<"repaired" | "unrepairable"> {
+async function refillEntries(context: RoundContext, tx: TransactionSql, mismatch: Mismatch): Promise<void> {
   const { stream, checkpoint, actual } = mismatch;
-  const range = { after: parseEntryId(actual).position, upTo: parseEntryId(checkpoint).position };
-  const rows = await readPublished(tx, stream, range, context.limits);
-  const first = rows[0] === undefined ? range.upTo + 1 : parseEntryId(rows[0].entryId).position;
-  if (first > range.after + 1) {
-    context.logger.error("Redis lost entries that the outbox no longer holds", {
-      stream,
-      events: first - range.after - 1,
-      after: actual,
-      before: rows[0]?.entryId ?? `the entry after ${checkpoint}`,
-    });
+  const { trimmedTo } = await readRetention(tx, stream);
+  const upTo = parseEntryId(checkpoint).position;
+  const after = Math.max(parseEntryId(actual).position, trimmedTo);
+  const rows = await readPublished(tx, stream, { after, upTo }, context.limits);
+  const first = rows[0] === undefined ? upTo + 1 : parseEntryId(rows[0].entryId).position;
+  if (first > after + 1) {
+    const loss: StreamLoss = { stream, first: after + 1, last: first - 1 };
+    await recordLoss(tx, loss);
+    context.onRepair({ kind: "lost", ...loss, events: first - 1 - after, after: actual });
   }
-  if (rows.length === 0) return "unrepairable";
-  await appendEntries(context.redis, stream, actual, rows.map((row) => ({ ...row.envelope, entryId: row.entryId })));
-  const done = parseEntryId(rows.at(-1)!.entryId).position;
-  context.logger.warn("Refilled a stream that lost entries", {
-    stream,
-    events: rows.length,
-    remaining: range.upTo - done,
-  });
-  return "repaired";
+  const last = rows.at(-1);
+  if (last === undefined) {
+    // Nothing can be put back, so the stream is told where it ends: the next event follows without a doubt.
+    await setLastId(context.redis, stream, actual, checkpoint);
+    return;
+  }
+  const entries = rows.map((row) => ({ ...row.envelope, entryId: row.entryId }));
+  const outcome = await appendEntries(context.redis, stream, actual, entries, context.replicaWait);
+  if (outcome.kind === "mismatch") return; // Redis lost more meanwhile, or another publisher was here: look again.
+  const remaining = upTo - parseEntryId(last.entryId).position;
+  context.onRepair({ kind: "refilled", stream, events: rows.length, upTo: last.entryId, remaining });
 }

@@ -1,21 +1,23 @@
 import { describeError, type Logger } from "@events-pipeline/common/logger";
 import { type Backoff, backoffMs } from "@events-pipeline/common/retry";
-import type { BatchOutcome } from "./batch.ts";
+import type { RoundOutcome } from "./round.ts";
 
 /** How the pumps of {@linkcode StreamPumps} run. */
 export interface StreamPumpsOptions {
-  /** Publishes one batch of a stream. */
-  readonly publish: (stream: string) => Promise<BatchOutcome>;
+  /** Publishes one round of a stream. */
+  readonly publish: (stream: string) => Promise<RoundOutcome>;
   /** How many streams are worked on at once. */
   readonly concurrency: number;
   /** How long a stream that fails is left alone. */
   readonly backoff: Backoff;
   /** How long a stream that another publisher has is left alone, in milliseconds. */
   readonly busyMs: number;
-  /** Take no more batches. */
+  /** Begin no more rounds. */
   readonly stop: AbortSignal;
-  /** Called whenever a stream has been drained, failed, or was busy. */
-  readonly onIdle: () => void;
+  /** Called whenever a stream has been drained, failed, or was busy, with how many events were published. */
+  readonly onIdle: (events: number) => void;
+  /** Called when a stream fails, with the error, and when it has been published to again, without one. */
+  readonly onState: (stream: string, error?: unknown) => void;
   /** Where failures and progress are told. */
   readonly logger: Logger;
   /** The clock, in Unix milliseconds. */
@@ -28,7 +30,7 @@ interface Trouble {
   readonly retryAt: number;
 }
 
-/** One pump a stream: batch after batch until the stream is drained. A stream in trouble waits alone; the others go on. */
+/** One pump a stream: round after round until the stream is drained. A stream in trouble waits alone; the others go on. */
 export class StreamPumps {
   readonly #options: StreamPumpsOptions;
   readonly #running = new Map<string, Promise<void>>();
@@ -61,9 +63,9 @@ export class StreamPumps {
       if (this.#running.size >= this.#options.concurrency || this.#options.stop.aborted) break;
       if (this.#running.has(stream) || (this.#troubles.get(stream)?.retryAt ?? 0) > now) continue;
       started++;
-      const pump = this.#pump(stream).finally(() => {
+      const pump = this.#pump(stream).then((events) => {
         this.#running.delete(stream);
-        this.#options.onIdle();
+        this.#options.onIdle(events);
       });
       this.#running.set(stream, pump);
     }
@@ -87,27 +89,31 @@ export class StreamPumps {
     await Promise.all(this.#running.values());
   }
 
-  async #pump(stream: string): Promise<void> {
-    const { publish, stop, logger, backoff, busyMs, now } = this.#options;
+  /** @returns how many events it published */
+  async #pump(stream: string): Promise<number> {
+    const { publish, stop, logger, backoff, busyMs, now, onState } = this.#options;
     let published = 0;
     try {
       while (!stop.aborted) {
         const outcome = await publish(stream);
-        if (outcome.kind === "published" && outcome.events === 0) break;
         if (outcome.kind === "busy") {
           this.#troubles.set(stream, { failures: 0, retryAt: now() + busyMs });
-          return;
+          return published;
         }
-        if (outcome.kind === "published") published += outcome.events;
+        if (outcome.kind === "repaired") continue;
+        published += outcome.events;
+        if (outcome.drained) break;
       }
-      this.#troubles.delete(stream);
+      if (this.#troubles.delete(stream)) onState(stream);
     } catch (error) {
       const failures = (this.#troubles.get(stream)?.failures ?? 0) + 1;
       const waitMs = backoffMs(failures, backoff);
       this.#troubles.set(stream, { failures, error, retryAt: now() + waitMs });
+      onState(stream, error);
       logger.error("Cannot publish", { stream, failures, retryInMs: waitMs, error: describeError(error) });
     } finally {
       if (published > 0) logger.debug("Published", { stream, events: published });
     }
+    return published;
   }
 }

@@ -2,6 +2,10 @@ import { describeError, type Logger } from "@events-pipeline/common/logger";
 import { WAKE_UP_CHANNEL, WAKE_UP_LOCK } from "@events-pipeline/producer/outbox";
 import type { Sql } from "postgres";
 import { readBackloggedStreams } from "./outbox_rows.ts";
+import type { SettledIds } from "./settled_ids.ts";
+
+/** How long the test notification may take to come back, in milliseconds. */
+const PROBE_MS = 2_000;
 
 /**
  * The publisher's side of the gated wake-up. Armed means: this publisher holds the wake-up lock, so every transaction that
@@ -9,30 +13,50 @@ import { readBackloggedStreams } from "./outbox_rows.ts";
  * has work, so that writers need not notify while somebody looks anyway.
  *
  * The lock belongs to a session, so all statements go over one connection of their own; when that is lost, so is the lock, which
- * the next poll sees by the backend's process id. A notification is a hint: the poll is the truth.
+ * the next poll sees by the backend's process id. A notification is a hint: the poll is the truth. Where sessions are shared
+ * (PgBouncer in transaction mode) notifications do not arrive: a test at the start sees that, and then only polling is left.
  */
 export class WakeUp {
   readonly #sql: Sql;
+  readonly #settledIds: SettledIds;
   readonly #logger: Logger;
   #backendPid: number | undefined;
   #armedPid: number | undefined;
+  #standby = false;
+  #listening = false;
   #wake: (() => void) | undefined;
   #woken = false;
   #unlisten: (() => Promise<void>) | undefined;
 
   /** @param sql a pool of one connection, used by nobody else */
-  constructor(sql: Sql, logger: Logger) {
+  constructor(sql: Sql, settledIds: SettledIds, logger: Logger) {
     this.#sql = sql;
+    this.#settledIds = settledIds;
     this.#logger = logger;
   }
 
-  /** Starts listening. Where that is not possible the publisher works by polling alone, and says so. */
+  /** Whether notifications arrive. Without them only polling tells of new events. */
+  get listening(): boolean {
+    return this.#listening;
+  }
+
+  /** Starts listening, and makes sure that notifications arrive. Where they do not, it says so. */
   async listen(): Promise<void> {
+    const probe = `probe ${crypto.randomUUID()}`;
+    const arrived = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => arrived.resolve(false), PROBE_MS);
     try {
-      const listening = await this.#sql.listen(WAKE_UP_CHANNEL, () => this.wake(), () => this.wake());
+      const onNotify = (payload: string): void => payload === probe ? arrived.resolve(true) : this.wake();
+      const listening = await this.#sql.listen(WAKE_UP_CHANNEL, onNotify, () => this.wake());
       this.#unlisten = listening.unlisten;
+      await this.#sql`SELECT pg_notify(${WAKE_UP_CHANNEL}, ${probe})`;
+      this.#listening = await arrived.promise;
+      if (this.#listening) return;
+      this.#logger.warn("Notifications do not arrive, as behind PgBouncer in transaction mode: polling instead");
     } catch (error) {
       this.#logger.warn("Cannot listen for new events: polling instead", { error: describeError(error) });
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -43,9 +67,15 @@ export class WakeUp {
 
   /** The streams that have unpublished rows. */
   async poll(): Promise<readonly string[]> {
-    const { streams, backendPid } = await readBackloggedStreams(this.#sql);
+    const settledIds = this.#settledIds;
+    const settled = settledIds.settled;
+    const known = settledIds.floors;
+    const { backlogged, backendPid, incarnation } = await readBackloggedStreams(this.#sql, known);
     this.#backendPid = backendPid;
-    return streams;
+    if (!settledIds.sameServer(incarnation)) return await this.poll();
+    for (const { stream } of known) if (!backlogged.includes(stream)) settledIds.raise(stream, settled, undefined);
+    for (const stream of backlogged) settledIds.add(stream);
+    return backlogged;
   }
 
   /** Whether inserting transactions are known to notify this publisher. */
@@ -64,8 +94,10 @@ export class WakeUp {
       SELECT pg_try_advisory_lock(${WAKE_UP_LOCK}) AS taken, pg_backend_pid() AS pid`;
     if (row!.taken) {
       this.#armedPid = this.#backendPid = row!.pid;
+      this.#standby = false;
       return "armed";
     }
+    if (this.#standby) return "standby"; // The holder is looked for once: a mistake costs one poll's time.
     const [held] = await this.#sql<{ exclusively: boolean }[]>`
       SELECT EXISTS (
         SELECT FROM pg_locks
@@ -73,11 +105,13 @@ export class WakeUp {
           AND (classid::bigint << 32 | objid::bigint) = ${WAKE_UP_LOCK}
           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
       ) AS exclusively`;
-    return held!.exclusively ? "standby" : "writers";
+    this.#standby = held!.exclusively;
+    return this.#standby ? "standby" : "writers";
   }
 
   /** Gives the lock back: there is work, and writers need not notify. */
   async disarm(): Promise<void> {
+    this.#standby = false;
     if (!this.armed) return;
     this.#armedPid = undefined;
     await this.#sql`SELECT pg_advisory_unlock(${WAKE_UP_LOCK})`;

@@ -1,0 +1,171 @@
+import { type Entry, entryMs, formatEntryId, parseEntryId } from "@events-pipeline/common";
+import type { RedisConnection } from "@events-pipeline/common/redis";
+import type { Sql, TransactionSql } from "postgres";
+import { appendEntries, type ReplicaWait } from "./append_script.ts";
+import { type BatchLimits, markPublished, type OutboxBatch, type OutboxRow, readUnpublished } from "./outbox_rows.ts";
+import { createCheckpoint, type LockedStream, lockStream, saveCheckpoint } from "./publisher_checkpoint.ts";
+import { repairStream } from "./repair.ts";
+import type { Repair } from "./repair_report.ts";
+import type { SettledIds } from "./settled_ids.ts";
+
+/** The steps of a round at which a fault is of interest. */
+export type RoundStep = "before append" | "after append" | "before commit" | "after commit";
+
+/** What a round works with. */
+export interface RoundContext {
+  /** The pool on the producers' database. */
+  readonly sql: Sql;
+  /** The Redis that holds the streams. */
+  readonly redis: RedisConnection;
+  /** How much a batch may take. */
+  readonly limits: BatchLimits;
+  /** How long the server lets a paused publisher hold a stream, in milliseconds. */
+  readonly idleLimitMs: number;
+  /** Whether an append must reach replicas to count. */
+  readonly replicaWait?: ReplicaWait | undefined;
+  /** Where unpublished rows begin. */
+  readonly settledIds: SettledIds;
+  /** Whether entries in a stream that the outbox does not know are taken as they are. @default false */
+  readonly acceptForeign?: boolean | undefined;
+  /** Told of each repair. */
+  readonly onRepair: (repair: Repair) => void;
+  /** Called at each step; a test makes it die there. */
+  readonly atStep?: ((step: RoundStep) => void | Promise<void>) | undefined;
+}
+
+/** What a round did. */
+export type RoundOutcome =
+  /** Another publisher has the stream. */
+  | { readonly kind: "busy" }
+  /** The stream and the checkpoint differed, and are closer now: call again. */
+  | { readonly kind: "repaired" }
+  /** So many events are in the stream now; `drained` when none of the snapshot is left. */
+  | { readonly kind: "published"; readonly events: number; readonly drained: boolean };
+
+/** Batches a round, at most: it bounds how much one commit covers, and how old its snapshot gets. */
+const MAX_BATCHES = 16;
+
+/** What a transaction has done when it commits. */
+type Committing =
+  | { readonly kind: "busy" | "repaired" }
+  | {
+    readonly kind: "published";
+    readonly events: number;
+    /** The id of the last row that is published; `undefined` when all of the snapshot is. */
+    readonly upTo: string | undefined;
+    /** What ended the round early. */
+    readonly failure?: { readonly error: unknown };
+  };
+
+/**
+ * Publishes what one snapshot shows of a stream, in one transaction: lock the checkpoint; then, batch after batch, append the rows if
+ * the stream ends where it should, and mark them; move the checkpoint; commit. While Redis appends one batch, PostgreSQL reads
+ * the next. Whatever step a crash comes at, the next round sees by the stream's last id what happened, and either finds the
+ * rows unpublished or repairs.
+ *
+ * All batches are read under one snapshot, so if A committed before B was inserted, A comes first: either the snapshot shows both,
+ * and A has the smaller id, or it does not show B.
+ *
+ * @throws {Error} PostgreSQL or Redis failed; what Redis had acknowledged is committed, as long as PostgreSQL allows it
+ */
+export async function publishRound(context: RoundContext, stream: string): Promise<RoundOutcome> {
+  const { sql, settledIds, atStep } = context;
+  const settled = settledIds.settled;
+  let outcome: Committing;
+  try {
+    outcome = await sql.begin("ISOLATION LEVEL REPEATABLE READ", (tx) => publishIn(tx, context, stream));
+  } catch (error) {
+    // Another publisher committed between this snapshot and the lock.
+    if (error instanceof Error && "code" in error && error.code === SERIALIZATION_FAILURE) return { kind: "busy" };
+    throw error;
+  }
+  await atStep?.("after commit");
+  if (outcome.kind !== "published") return { kind: outcome.kind };
+  settledIds.raise(stream, settled, outcome.upTo);
+  if (outcome.failure !== undefined) throw outcome.failure.error;
+  return { kind: "published", events: outcome.events, drained: outcome.upTo === undefined };
+}
+
+const SERIALIZATION_FAILURE = "40001";
+
+async function publishIn(tx: TransactionSql, context: RoundContext, stream: string): Promise<Committing> {
+  const { limits, settledIds, idleLimitMs } = context;
+  // In one go. If the lock is had, nobody has changed the checkpoint since the snapshot, so the rows fit it.
+  const [locked, first] = await Promise.all([
+    lockStream(tx, stream, idleLimitMs),
+    readUnpublished(tx, stream, settledIds.floorOf(stream), limits),
+  ]);
+  if (locked === undefined) return { kind: await createCheckpoint(tx, stream) ? "repaired" : "busy" };
+  const fits = settledIds.sameServer(locked.incarnation);
+  return await publishBatches(tx, context, stream, {
+    locked,
+    first: fits ? first : await readUnpublished(tx, stream, "0", limits),
+  });
+}
+
+interface Begun {
+  readonly locked: LockedStream;
+  readonly first: OutboxBatch;
+}
+
+async function publishBatches(
+  tx: TransactionSql,
+  context: RoundContext,
+  stream: string,
+  { locked, first }: Begun,
+): Promise<Committing> {
+  const { redis, replicaWait, limits, atStep } = context;
+  const clock = (since: number): number => locked.nowMs + Math.floor(performance.now() - since);
+  const begunAt = performance.now();
+  const marking: Promise<void>[] = [];
+  let checkpoint = locked.checkpoint;
+  let events = 0;
+  let upTo: string | undefined;
+  let failure: { readonly error: unknown } | undefined;
+  let batch: OutboxBatch | undefined = first;
+  for (let count = 1; batch !== undefined; count++) {
+    const { rows, full }: OutboxBatch = batch;
+    const last = rows.at(-1);
+    const next: Promise<OutboxBatch> | undefined = full && last !== undefined && count < MAX_BATCHES
+      ? readUnpublished(tx, stream, last.id, limits)
+      : undefined;
+    next?.catch(() => {}); // It is awaited below, unless the append fails first.
+    const entries = numberEntries(rows, checkpoint, clock(begunAt));
+    try {
+      await atStep?.("before append");
+      const outcome = await appendEntries(redis, stream, checkpoint, entries, replicaWait);
+      await atStep?.("after append");
+      if (outcome.kind === "mismatch") {
+        if (events > 0) break; // Redis lost data amid the round: the next one repairs.
+        return { kind: await repairStream(context, tx, { stream, checkpoint, actual: outcome.actual }) };
+      }
+    } catch (error) {
+      if (events === 0) throw error;
+      failure = { error };
+      break;
+    }
+    if (last !== undefined) {
+      const marked = markPublished(tx, rows, entries.map((entry) => entry.entryId));
+      marked.catch(() => {}); // It is awaited with the others.
+      marking.push(marked);
+      checkpoint = entries.at(-1)!.entryId;
+      events += entries.length;
+      upTo = last.id;
+    }
+    batch = await next;
+    if (!full) upTo = undefined;
+  }
+  if (events > 0) await Promise.all([...marking, saveCheckpoint(tx, stream, checkpoint)]);
+  await atStep?.("before commit");
+  return { kind: "published", events, upTo, ...(failure === undefined ? {} : { failure }) };
+}
+
+/** Gives rows the ids that follow the checkpoint: positions without a hole, times that never fall. */
+function numberEntries(rows: readonly OutboxRow[], checkpoint: string, now: number): Entry[] {
+  const last = parseEntryId(checkpoint);
+  const ms = entryMs(last, now);
+  return rows.map((row, i) => ({
+    ...row.envelope,
+    entryId: formatEntryId({ ms, position: last.position + 1 + i }),
+  }));
+}
