@@ -3,7 +3,7 @@ import { Health } from "@events-pipeline/common/health";
 import { describeError, type Logger, silentLogger } from "@events-pipeline/common/logger";
 import { type Metrics, noMetrics } from "@events-pipeline/common/metrics";
 import type { RedisConnection } from "@events-pipeline/common/redis";
-import { type Backoff, backoffMs, sleep } from "@events-pipeline/common/retry";
+import { type Backoff, backoffMs } from "@events-pipeline/common/retry";
 import type { Sql } from "postgres";
 import { appendEntries, type ReplicaWait } from "./append_script.ts";
 import { readBacklogs } from "./outbox_rows.ts";
@@ -32,9 +32,9 @@ export interface PublisherOptions {
   readonly signal: AbortSignal;
   /** End when nothing is left to publish. @default false */
   readonly once?: boolean;
-  /** Rows a batch, at most; a round is up to 16 batches. @default 2000 */
+  /** Rows a batch, at most; a round is up to 32 batches. @default 1000 */
   readonly batchRows?: number;
-  /** Bytes of payload a batch, at most; a single event may exceed it. @default 4194304 */
+  /** Bytes of payload a batch, at most; a single event may exceed it. @default 1048576 */
   readonly batchBytes?: number;
   /** How many streams are published at once; each takes a connection of the pool. @default 4 */
   readonly concurrency?: number;
@@ -58,11 +58,13 @@ const ONCE_FAILURES = 5;
 /** While pumps run the outbox is looked at this often, for streams that have none, in milliseconds. */
 const BUSY_POLL_MS = 20;
 
-/** Under load, the pause between two rounds of a stream, in milliseconds: so that a round has more than one event to carry. */
-const LINGER_MS = 2;
-
-/** Load is when one round follows another within this time, in milliseconds. */
-const LOAD_MS = 20;
+/**
+ * The pause between two rounds of a stream, in milliseconds: so that a round has more than one event to carry. The more the last one
+ * had, the longer, since a round costs the servers much the same whatever it carries.
+ */
+function lingerMs(events: number): number {
+  return events < 8 ? 1 : events < 32 ? 3 : 8;
+}
 
 /** How often outbox writers are looked at while there is work, in milliseconds. */
 const SETTLE_MS = 1_000;
@@ -109,8 +111,8 @@ class Publisher {
   readonly #backoff: Backoff;
   #verifyAt = 0;
   #settleAt = 0;
-  /** When the last two rounds that published something ended, in Unix milliseconds. */
-  #worked: readonly [before: number, last: number] = [0, 0];
+  /** When a pump last published something, in Unix milliseconds. */
+  #workedAt = 0;
   #aliveAt = Date.now();
 
   constructor(options: PublisherOptions) {
@@ -125,7 +127,7 @@ class Publisher {
       sql,
       redis,
       settledIds: this.#settledIds,
-      limits: { rows: options.batchRows ?? 2_000, bytes: options.batchBytes ?? 4 * 1024 * 1024 },
+      limits: { rows: options.batchRows ?? 1_000, bytes: options.batchBytes ?? 1024 * 1024 },
       idleLimitMs: options.idleLimitMs ?? 15_000,
       replicaWait: options.replicaWait,
       atStep: options.atStep,
@@ -155,9 +157,10 @@ class Publisher {
       concurrency,
       backoff: this.#backoff,
       busyMs: 50,
+      lingerMs: options.once ? () => 0 : lingerMs,
       stop: signal,
       onIdle: (events) => {
-        if (events > 0) this.#worked = [this.#worked[1], Date.now()];
+        if (events > 0) this.#workedAt = Date.now();
         this.#wakeUp.wake();
       },
       onState: (stream, error) => {
@@ -228,7 +231,7 @@ class Publisher {
       for (const stream of await this.#differingStreams()) streams.add(stream);
       this.#verifyAt = now + verifyMs;
     }
-    if (now >= this.#settleAt && (this.#pumps.running > 0 || now - this.#worked[1] < 3 * SETTLE_MS)) {
+    if (now >= this.#settleAt && (this.#pumps.running > 0 || now - this.#workedAt < 3 * SETTLE_MS)) {
       await this.#settledIds.refresh(wakeUpSql);
       this.#settleAt = now + SETTLE_MS;
     }
@@ -239,16 +242,12 @@ class Publisher {
 
   /** Waits for the next reason to look: a short while when work is under way, else armed, until woken or the slow poll is due. */
   async #rest(): Promise<void> {
-    const { signal, once = false, pollMs = 1_000 } = this.#options;
-    if (this.#pumps.running > 0 || once) await this.#wakeUp.sleep(BUSY_POLL_MS);
-    if (once) return;
-    const [before, last] = this.#worked;
-    if (last - before < LOAD_MS && Date.now() - last < LOAD_MS) return await sleep(LINGER_MS, signal);
-    if (this.#pumps.running > 0) return;
+    const { once = false, pollMs = 1_000 } = this.#options;
+    if (this.#pumps.running > 0 || once) return await this.#wakeUp.sleep(BUSY_POLL_MS);
     if (this.#wakeUp.listening && !this.#wakeUp.armed) {
       const state = await this.#wakeUp.arm();
       if (state === "armed") return;
-      if (state === "writers") return await this.#wakeUp.sleep(BUSY_POLL_MS);
+      if (state === "writers") return await this.#wakeUp.sleep(1);
     }
     const longest = this.#wakeUp.listening ? pollMs : Math.min(pollMs, DEAF_POLL_MS);
     await this.#wakeUp.sleep(Math.max(1, Math.min(longest, this.#pumps.nextRetryAt - Date.now())));

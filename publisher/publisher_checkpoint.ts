@@ -15,6 +15,10 @@ export interface LockedStream {
  * Locks a stream for this transaction and reads its checkpoint. The row lock is the publisher's whole ownership, so nobody is
  * elected and nothing has to expire; `idleLimitMs` is how long the server lets a paused publisher hold it.
  *
+ * The transaction's commit does not wait for the disk. A server that crashes before it got there loses what a publisher loses that
+ * crashes before its commit: the next round finds the stream ahead and adopts the entries. Whoever reads the checkpoint and
+ * then commits something of its own, as the archiver does, flushes it too: it stands earlier in the log.
+ *
  * @returns `undefined` when another publisher has the stream, or when nobody has ever published to it
  */
 export async function lockStream(
@@ -25,7 +29,8 @@ export async function lockStream(
   const [row] = await tx<{ checkpoint: string; now_ms: string; incarnation: string }[]>`
     SELECT checkpoint, floor(extract(epoch FROM clock_timestamp()) * 1000)::text AS now_ms,
            pg_postmaster_start_time()::text AS incarnation,
-           set_config('idle_in_transaction_session_timeout', ${String(idleLimitMs)}, true)
+           set_config('idle_in_transaction_session_timeout', ${String(idleLimitMs)}, true),
+           set_config('synchronous_commit', 'off', true)
     FROM events.stream_lease WHERE stream_name = ${stream} AND role = 'publisher'
     FOR UPDATE SKIP LOCKED`;
   return row && { checkpoint: row.checkpoint, nowMs: Number(row.now_ms), incarnation: row.incarnation };

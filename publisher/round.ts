@@ -43,7 +43,7 @@ export type RoundOutcome =
   | { readonly kind: "published"; readonly events: number; readonly drained: boolean };
 
 /** Batches a round, at most: it bounds how much one commit covers, and how old its snapshot gets. */
-const MAX_BATCHES = 16;
+const MAX_BATCHES = 32;
 
 /** What a transaction has done when it commits. */
 type Committing =

@@ -1,5 +1,5 @@
 import { describeError, type Logger } from "@events-pipeline/common/logger";
-import { type Backoff, backoffMs } from "@events-pipeline/common/retry";
+import { type Backoff, backoffMs, sleep } from "@events-pipeline/common/retry";
 import type { RoundOutcome } from "./round.ts";
 
 /** How the pumps of {@linkcode StreamPumps} run. */
@@ -12,9 +12,11 @@ export interface StreamPumpsOptions {
   readonly backoff: Backoff;
   /** How long a stream that another publisher has is left alone, in milliseconds. */
   readonly busyMs: number;
+  /** How long to wait after a round of so many events before the stream is looked at again, in milliseconds. */
+  readonly lingerMs: (events: number) => number;
   /** Begin no more rounds. */
   readonly stop: AbortSignal;
-  /** Called whenever a stream has been drained, failed, or was busy, with how many events were published. */
+  /** Called whenever a stream has been drained, failed, or was busy, with how many events it had. */
   readonly onIdle: (events: number) => void;
   /** Called when a stream fails, with the error, and when it has been published to again, without one. */
   readonly onState: (stream: string, error?: unknown) => void;
@@ -30,7 +32,7 @@ interface Trouble {
   readonly retryAt: number;
 }
 
-/** One pump a stream: round after round until the stream is drained. A stream in trouble waits alone; the others go on. */
+/** One pump a stream: round after round until a round finds nothing. A stream in trouble waits alone; the others go on. */
 export class StreamPumps {
   readonly #options: StreamPumpsOptions;
   readonly #running = new Map<string, Promise<void>>();
@@ -91,7 +93,7 @@ export class StreamPumps {
 
   /** @returns how many events it published */
   async #pump(stream: string): Promise<number> {
-    const { publish, stop, logger, backoff, busyMs, now, onState } = this.#options;
+    const { publish, stop, logger, backoff, busyMs, lingerMs, now, onState } = this.#options;
     let published = 0;
     try {
       while (!stop.aborted) {
@@ -101,8 +103,9 @@ export class StreamPumps {
           return published;
         }
         if (outcome.kind === "repaired") continue;
+        if (outcome.events === 0) break;
         published += outcome.events;
-        if (outcome.drained) break;
+        if (outcome.drained) await sleep(lingerMs(outcome.events), stop);
       }
       if (this.#troubles.delete(stream)) onState(stream);
     } catch (error) {

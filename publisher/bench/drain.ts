@@ -1,0 +1,74 @@
+import { type BenchReport, cpuSeconds } from "../../local/bench_report.ts";
+import { type BenchServers, benchServers, clearAll, fillOutbox } from "./bench_servers.ts";
+
+const STREAM = "stream:bench:events";
+
+interface Drained {
+  readonly eventsPerSecond: number;
+  readonly peakBytes: number;
+  readonly cpuSeconds: number;
+  readonly walBytes: number;
+}
+
+/** Drains backlogs of several sizes, and one beside a bare pump. */
+export async function benchDrain(report: BenchReport, backlogs: readonly number[]): Promise<void> {
+  await using servers = await benchServers();
+  const rates = new Map<string, number>();
+  for (const bytes of [200, 2_000]) {
+    for (const rows of backlogs) {
+      if (bytes === 2_000 && rows > 200_000) continue;
+      const drained = await drain(servers, "publisher", rows, bytes);
+      const what = `drain ${bytes} bytes, ${rows} rows`;
+      rates.set(what, drained.eventsPerSecond);
+      report.add(what, drained.eventsPerSecond, "events/s", bytes === 200 ? ">= 45000" : undefined);
+      report.add(`${what}: peak memory`, drained.peakBytes / 2 ** 20, "MiB", "< 150");
+      report.add(`${what}: CPU, all processes`, drained.cpuSeconds / rows * 1_000_000, "s/M events");
+      report.add(`${what}: WAL`, drained.walBytes / rows, "bytes/event");
+    }
+    const rows = Math.min(200_000, Math.max(...backlogs));
+    const bare = await drain(servers, "bare", rows, bytes);
+    report.add(`bare pump ${bytes} bytes, ${rows} rows`, bare.eventsPerSecond, "events/s");
+    const own = rates.get(`drain ${bytes} bytes, ${rows} rows`);
+    if (own !== undefined) {
+      report.add(`publisher / bare pump, ${bytes} bytes`, own / bare.eventsPerSecond, "", ">= 0.8");
+    }
+  }
+  const small = rates.get("drain 200 bytes, 200000 rows");
+  const large = rates.get("drain 200 bytes, 2000000 rows");
+  if (small !== undefined && large !== undefined) report.add("2000000 rows / 200000 rows", large / small, "", ">= 0.9");
+}
+
+async function drain(servers: BenchServers, kind: string, rows: number, bytes: number): Promise<Drained> {
+  await clearAll(servers);
+  await fillOutbox(servers.sql, STREAM, rows, bytes);
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-all", ...await v8Flags(), `${import.meta.dirname}/pump_child.ts`, kind, STREAM],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  await output.read();
+  const wal = async (): Promise<number> =>
+    Number((await servers.sql`SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0') AS bytes`)[0]!["bytes"]);
+  const before = { wal: await wal(), cpu: await servers.cpuSeconds(), child: await cpuSeconds(child.pid) };
+  const input = child.stdin.getWriter();
+  await input.write(new TextEncoder().encode("go\n"));
+  const text = (await output.read()).value ?? "";
+  const { seconds, peakBytes } = JSON.parse(text) as { seconds: number; peakBytes: number };
+  const cpu = await servers.cpuSeconds() - before.cpu + await cpuSeconds(child.pid).catch(() => 0) - before.child;
+  await input.close();
+  output.releaseLock();
+  await child.stdout.cancel().catch(() => {});
+  await child.status;
+  const length = Number(await servers.redis.call("XLEN", STREAM));
+  if (length !== rows) throw new Error(`Cannot trust the benchmark: ${length} of ${rows} events are in the stream`);
+  return { eventsPerSecond: rows / seconds, peakBytes, cpuSeconds: cpu, walBytes: await wal() - before.wal };
+}
+
+/** The publisher's task sets limits on V8's garbage: the process that is measured shall have the same. */
+async function v8Flags(): Promise<string[]> {
+  const { tasks } = JSON.parse(await Deno.readTextFile(`${import.meta.dirname}/../../deno.json`)) as {
+    tasks: { publisher: string };
+  };
+  return tasks.publisher.split(" ").filter((word) => word.startsWith("--v8-flags="));
+}
