@@ -3,8 +3,10 @@
  *
  * @module
  */
+import type { Health } from "./health.ts";
 import { describeError, type Logger } from "./logger.ts";
 import { NewerSchemaError } from "./migrator.ts";
+import { backoffMs, isTransient, sleep } from "./retry.ts";
 
 /** The two scopes of ending: the second one comes when the first was not quick enough. */
 export interface Shutdown {
@@ -48,5 +50,41 @@ export async function runDaemon(logger: Logger, run: (shutdown: Shutdown) => Pro
   } finally {
     Deno.removeSignalListener("SIGINT", onSignal);
     Deno.removeSignalListener("SIGTERM", onSignal);
+  }
+}
+
+/** What {@linkcode whenAvailable} works with. */
+export interface AvailableOptions {
+  /** Told of each failed try. */
+  readonly logger: Logger;
+  /** Red while the server is away. */
+  readonly health: Health;
+  /** What `health` calls the server: `database`. */
+  readonly part: string;
+  /** Ends the waiting. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Does something at the start of a daemon that needs a server, and waits for the server as long as it is away: daemons are often
+ * started together with their servers.
+ *
+ * @throws {Error} what it did failed by another cause, or the signal fired while it waited
+ */
+export async function whenAvailable<T>(options: AvailableOptions, act: () => Promise<T>): Promise<T> {
+  const { logger, health, part, signal } = options;
+  for (let failures = 1;; failures++) {
+    try {
+      const result = await act();
+      health.recover(part);
+      return result;
+    } catch (error) {
+      if (!isTransient(error) || signal.aborted) throw error;
+      const waitMs = backoffMs(failures, { baseMs: 250, maxMs: 5_000 });
+      health.fail(part, describeError(error));
+      logger.warn(`The ${part} is away: waiting for it`, { retryInMs: waitMs, error: describeError(error) });
+      await sleep(waitMs, signal);
+      if (signal.aborted) throw error;
+    }
   }
 }

@@ -127,6 +127,19 @@ export function countSetting(what: string, byDefault: number): SettingSchema<num
   ).describe(`${what} (default: ${byDefault})`);
 }
 
+/**
+ * A whole number above 0, or nothing.
+ *
+ * @param what what it counts, for `--help`
+ */
+export function optionalCountSetting(what: string): SettingSchema<number | undefined> {
+  const error = "must be a whole number above 0";
+  return z.preprocess(
+    (text) => text === undefined ? undefined : Number(text),
+    z.number({ error }).int({ error }).positive({ error }).optional(),
+  ).describe(`${what} (default: none)`);
+}
+
 function urlSetting(protocols: readonly string[]): z.ZodType<string> {
   const expected = protocols.map((protocol) => `${protocol}//`).join(" or ");
   return z.string({ error: `is not set: it must be a URL that begins with ${expected}` }).refine(

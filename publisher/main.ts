@@ -4,14 +4,19 @@
  * @module
  */
 import { readCommand } from "@events-pipeline/common/command";
-import { runDaemon } from "@events-pipeline/common/daemon";
+import { runDaemon, whenAvailable } from "@events-pipeline/common/daemon";
+import { Health } from "@events-pipeline/common/health";
 import { leaseMigrations } from "@events-pipeline/common/lease";
 import { logFormatter } from "@events-pipeline/common/logger";
 import { checkSchema } from "@events-pipeline/common/migrator";
+import { startMonitor } from "@events-pipeline/common/monitor";
 import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres";
+import { prometheusMetrics } from "@events-pipeline/common/prometheus";
 import { connectRedis } from "@events-pipeline/common/redis";
 import { outboxMigrations } from "@events-pipeline/producer/outbox";
 import * as log from "@std/log";
+import type { Sql } from "postgres";
+import { acceptForeign } from "./accept_foreign.ts";
 import { publisherCommand } from "./config.ts";
 import { publisherMigrations } from "./migrations.ts";
 import { runPublisher } from "./publisher.ts";
@@ -32,36 +37,48 @@ log.setup({
 });
 const logger = log.getLogger("publisher");
 
+const health = new Health();
+const metrics = prometheusMetrics();
+
 const exitCode = await runDaemon(logger, async ({ stop }) => {
-  const sql = connectPostgres(settings.DATABASE_URL, {
-    applicationName: "events-publisher",
-    connections: settings.PUBLISHER_CONCURRENCY + 1,
-    logger,
-  });
-  const wakeUpSql = connectPostgres(settings.DATABASE_URL, {
-    applicationName: "events-publisher wake-up",
-    connections: 1,
-    logger,
-  });
-  const redis = connectRedis(settings.REDIS_URL, { clientName: "events-publisher", logger });
-  try {
-    await checkSchema(sql, [leaseMigrations, outboxMigrations, publisherMigrations]);
-    logger.info("Publishing");
-    await runPublisher({
-      sql,
-      wakeUpSql,
-      redis,
-      logger,
-      signal: stop,
-      once: flags.once,
-      batchRows: settings.PUBLISHER_BATCH_ROWS,
-      concurrency: settings.PUBLISHER_CONCURRENCY,
-      pollMs: settings.PUBLISHER_POLL_SECONDS,
-      verifyMs: settings.PUBLISHER_VERIFY_SECONDS,
-      idleLimitMs: settings.PUBLISHER_IDLE_LIMIT_SECONDS,
-    });
-  } finally {
-    await Promise.all([redis.close(), closePostgres(sql), closePostgres(wakeUpSql)]);
+  await using cleanUp = new AsyncDisposableStack();
+  if (settings.MONITOR_ADDRESS !== undefined) {
+    cleanUp.use(await startMonitor({ address: settings.MONITOR_ADDRESS, health, metrics, logger }));
   }
+  const connect = (applicationName: string, connections: number): Sql => {
+    const sql = connectPostgres(settings.DATABASE_URL, { applicationName, connections, logger });
+    cleanUp.defer(() => closePostgres(sql));
+    return sql;
+  };
+  const sql = connect("events-publisher", settings.PUBLISHER_CONCURRENCY + 1);
+  const wakeUpSql = connect("events-publisher wake-up", 1);
+  const redis = connectRedis(settings.REDIS_URL, { clientName: "events-publisher", logger });
+  cleanUp.defer(() => redis.close());
+  await whenAvailable(
+    { logger, health, signal: stop, part: "database" },
+    () => checkSchema(sql, [leaseMigrations, outboxMigrations, publisherMigrations]),
+  );
+  if (flags["accept-foreign"] !== undefined) {
+    return await acceptForeign({ sql, redis, logger, stream: flags["accept-foreign"], signal: stop });
+  }
+  logger.info("Publishing");
+  await runPublisher({
+    sql,
+    wakeUpSql,
+    redis,
+    logger,
+    health,
+    metrics,
+    signal: stop,
+    once: flags.once,
+    batchRows: settings.PUBLISHER_BATCH_ROWS,
+    concurrency: settings.PUBLISHER_CONCURRENCY,
+    pollMs: settings.PUBLISHER_POLL_SECONDS,
+    verifyMs: settings.PUBLISHER_VERIFY_SECONDS,
+    idleLimitMs: settings.PUBLISHER_IDLE_LIMIT_SECONDS,
+    ...(settings.PUBLISHER_WAIT_REPLICAS === undefined ? {} : {
+      replicaWait: { replicas: settings.PUBLISHER_WAIT_REPLICAS, timeoutMs: settings.PUBLISHER_WAIT_SECONDS },
+    }),
+  });
 });
 Deno.exit(exitCode);
