@@ -69,9 +69,10 @@ export interface AvailableOptions {
  * Does something at the start of a daemon that needs a server, and waits for the server as long as it is away: daemons are often
  * started together with their servers.
  *
- * @throws {Error} what it did failed by another cause, or the signal fired while it waited
+ * @returns what it gave; `undefined` when the signal fired while it waited
+ * @throws {Error} what it did failed by another cause
  */
-export async function whenAvailable<T>(options: AvailableOptions, act: () => Promise<T>): Promise<T> {
+export async function whenAvailable<T>(options: AvailableOptions, act: () => Promise<T>): Promise<T | undefined> {
   const { logger, health, part, signal } = options;
   for (let failures = 1;; failures++) {
     try {
@@ -79,12 +80,12 @@ export async function whenAvailable<T>(options: AvailableOptions, act: () => Pro
       health.recover(part);
       return result;
     } catch (error) {
-      if (!isTransient(error) || signal.aborted) throw error;
+      if (!isTransient(error)) throw error;
       const waitMs = backoffMs(failures, { baseMs: 250, maxMs: 5_000 });
       health.fail(part, describeError(error));
       logger.warn(`The ${part} is away: waiting for it`, { retryInMs: waitMs, error: describeError(error) });
       await sleep(waitMs, signal);
-      if (signal.aborted) throw error;
+      if (signal.aborted) return undefined;
     }
   }
 }

@@ -41,6 +41,12 @@ export interface RedisOptions {
   readonly commandTimeoutMs?: number;
 }
 
+/** What a client has between two tries to connect. */
+interface ReconnectingClient {
+  readonly reconnectTimeout: number | undefined;
+  flushQueue(error: Error): void;
+}
+
 type Command = (...args: (string | number)[]) => Promise<unknown>;
 
 /**
@@ -87,6 +93,14 @@ export function connectRedis(url: string, options: RedisOptions): RedisConnectio
     async close() {
       reconnected = [];
       if (client.status === "end") return;
+      if (client.status === "reconnecting") {
+        // Between two tries there is no connection that could end, only a timer and what waits for the next try. The client's own
+        // disconnect() would leave another timer here, so this ends both itself.
+        const inner = client as unknown as ReconnectingClient;
+        clearTimeout(inner.reconnectTimeout);
+        inner.flushQueue(new Error("Connection is closed"));
+        return;
+      }
       const ended = new Promise<void>((resolve) => client.once("end", () => resolve()));
       client.disconnect();
       await ended;

@@ -140,6 +140,20 @@ export function optionalCountSetting(what: string): SettingSchema<number | undef
   ).describe(`${what} (default: none)`);
 }
 
+/**
+ * A share, above 0 and up to 1.
+ *
+ * @param what what it is a share of, for `--help`
+ * @param byDefault its value when it is not set
+ */
+export function shareSetting(what: string, byDefault: number): SettingSchema<number> {
+  const error = "must be a number above 0 and up to 1";
+  return z.preprocess(
+    (text) => text === undefined ? byDefault : Number(text),
+    z.number({ error }).positive({ error }).max(1, { error }),
+  ).describe(`${what} (default: ${byDefault})`);
+}
+
 function urlSetting(protocols: readonly string[]): z.ZodType<string> {
   const expected = protocols.map((protocol) => `${protocol}//`).join(" or ");
   return z.string({ error: `is not set: it must be a URL that begins with ${expected}` }).refine(

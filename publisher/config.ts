@@ -1,4 +1,5 @@
 import {
+  consumerDatabaseUrlSetting,
   countSetting,
   databaseUrlSetting,
   logFormatSetting,
@@ -7,6 +8,7 @@ import {
   optionalCountSetting,
   redisUrlSetting,
   secondsSetting,
+  shareSetting,
 } from "@events-pipeline/common/settings";
 
 /** The command line and the environment of `deno task publisher`. */
@@ -23,6 +25,7 @@ export const publisherCommand = {
   },
   settings: {
     DATABASE_URL: databaseUrlSetting,
+    CONSUMER_DATABASE_URL: consumerDatabaseUrlSetting,
     REDIS_URL: redisUrlSetting,
     MONITOR_ADDRESS: monitorAddressSetting,
     PUBLISHER_BATCH_ROWS: countSetting("Events a batch, at most", 1_000),
@@ -32,6 +35,12 @@ export const publisherCommand = {
     PUBLISHER_WAIT_REPLICAS: optionalCountSetting("Replicas that must have an append before it counts"),
     PUBLISHER_WAIT_SECONDS: secondsSetting("How long to wait for them", 2),
     PUBLISHER_IDLE_LIMIT_SECONDS: secondsSetting("How long a paused publisher may hold a stream", 15),
+    PUBLISHER_KEEP_SECONDS: secondsSetting("How long a published row stays in the outbox", 7 * 24 * 3_600),
+    PUBLISHER_CLEAN_SECONDS: secondsSetting("How often the outbox is cleaned", 300),
+    PUBLISHER_CLEAN_ROWS: countSetting("Rows a batch of the clean-up", 1_000),
+    PUBLISHER_RETENTION_SECONDS: secondsSetting("How long an entry stays in Redis at least", 24 * 3_600),
+    PUBLISHER_TRIM_SECONDS: secondsSetting("How often streams are trimmed", 30),
+    PUBLISHER_MEMORY_SHARE: shareSetting("The share of maxmemory above which Redis counts as nearly full", 0.8),
     LOG_LEVEL: logLevelSetting,
     LOG_FORMAT: logFormatSetting,
   },

@@ -18,6 +18,8 @@ import * as log from "@std/log";
 import type { Sql } from "postgres";
 import { acceptForeign } from "./accept_foreign.ts";
 import { publisherCommand } from "./config.ts";
+import { runHousekeeping } from "./housekeeping.ts";
+import { MemoryPressure } from "./memory_pressure.ts";
 import { publisherMigrations } from "./migrations.ts";
 import { runPublisher } from "./publisher.ts";
 
@@ -45,30 +47,33 @@ const exitCode = await runDaemon(logger, async ({ stop }) => {
   if (settings.MONITOR_ADDRESS !== undefined) {
     cleanUp.use(await startMonitor({ address: settings.MONITOR_ADDRESS, health, metrics, logger }));
   }
-  const connect = (applicationName: string, connections: number): Sql => {
-    const sql = connectPostgres(settings.DATABASE_URL, { applicationName, connections, logger });
+  const connect = (url: string, applicationName: string, connections: number): Sql => {
+    const sql = connectPostgres(url, { applicationName, connections, logger });
     cleanUp.defer(() => closePostgres(sql));
     return sql;
   };
-  const sql = connect("events-publisher", settings.PUBLISHER_CONCURRENCY + 1);
-  const wakeUpSql = connect("events-publisher wake-up", 1);
+  const sql = connect(settings.DATABASE_URL, "events-publisher", settings.PUBLISHER_CONCURRENCY + 1);
+  const wakeUpSql = connect(settings.DATABASE_URL, "events-publisher wake-up", 1);
   const redis = connectRedis(settings.REDIS_URL, { clientName: "events-publisher", logger });
   cleanUp.defer(() => redis.close());
   await whenAvailable(
     { logger, health, signal: stop, part: "database" },
     () => checkSchema(sql, [leaseMigrations, outboxMigrations, publisherMigrations]),
   );
+  if (stop.aborted) return;
   if (flags["accept-foreign"] !== undefined) {
     return await acceptForeign({ sql, redis, logger, stream: flags["accept-foreign"], signal: stop });
   }
   logger.info("Publishing");
-  await runPublisher({
+  const pressure = new MemoryPressure();
+  const publishing = runPublisher({
     sql,
     wakeUpSql,
     redis,
     logger,
     health,
     metrics,
+    pressure,
     signal: stop,
     once: flags.once,
     batchRows: settings.PUBLISHER_BATCH_ROWS,
@@ -80,5 +85,25 @@ const exitCode = await runDaemon(logger, async ({ stop }) => {
       replicaWait: { replicas: settings.PUBLISHER_WAIT_REPLICAS, timeoutMs: settings.PUBLISHER_WAIT_SECONDS },
     }),
   });
+  if (flags.once) return await publishing;
+  const consumerUrl = settings.CONSUMER_DATABASE_URL ?? settings.DATABASE_URL;
+  const separate = consumerUrl !== settings.DATABASE_URL;
+  const housekeeping = runHousekeeping({
+    sql,
+    readerDatabases: separate ? [sql, connect(consumerUrl, "events-publisher", 1)] : [sql],
+    redis,
+    logger,
+    health,
+    metrics,
+    pressure,
+    signal: stop,
+    keepMs: settings.PUBLISHER_KEEP_SECONDS,
+    cleanEveryMs: settings.PUBLISHER_CLEAN_SECONDS,
+    cleanRows: settings.PUBLISHER_CLEAN_ROWS,
+    retentionMs: settings.PUBLISHER_RETENTION_SECONDS,
+    trimEveryMs: settings.PUBLISHER_TRIM_SECONDS,
+    memoryShare: settings.PUBLISHER_MEMORY_SHARE,
+  });
+  await Promise.all([publishing, housekeeping]);
 });
 Deno.exit(exitCode);

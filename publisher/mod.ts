@@ -5,3 +5,5 @@
  * @module
  */
 export { type PublisherOptions, runPublisher } from "./publisher.ts";
+export { type HousekeepingOptions, runHousekeeping } from "./housekeeping.ts";
+export { MemoryPressure } from "./memory_pressure.ts";

@@ -6,6 +6,7 @@ import type { RedisConnection } from "@events-pipeline/common/redis";
 import { type Backoff, backoffMs } from "@events-pipeline/common/retry";
 import type { Sql } from "postgres";
 import { appendEntries, type ReplicaWait } from "./append_script.ts";
+import type { MemoryPressure } from "./memory_pressure.ts";
 import { readBacklogs } from "./outbox_rows.ts";
 import { errorKind, publisherMetrics } from "./publisher_metrics.ts";
 import { RepairReport } from "./repair_report.ts";
@@ -48,6 +49,8 @@ export interface PublisherOptions {
   readonly backoff?: Backoff;
   /** How many replicas must have an append before it counts. @default none */
   readonly replicaWait?: ReplicaWait;
+  /** Holds rounds back while Redis is nearly full; housekeeping sets it. @default never */
+  readonly pressure?: MemoryPressure;
   /** Called at each step of a round: tests make it die or wait there. @default nothing */
   readonly atStep?: (step: RoundStep) => void | Promise<void>;
 }
@@ -154,6 +157,7 @@ class Publisher {
         }
         return outcome;
       },
+      admit: async (stop) => await options.pressure?.admit(stop),
       concurrency,
       backoff: this.#backoff,
       busyMs: 50,

@@ -12,6 +12,8 @@ export interface StreamPumpsOptions {
   readonly backoff: Backoff;
   /** How long a stream that another publisher has is left alone, in milliseconds. */
   readonly busyMs: number;
+  /** Awaited before each round: holds it back while Redis is nearly full. */
+  readonly admit: (stop: AbortSignal) => Promise<void>;
   /** How long to wait after a round of so many events before the stream is looked at again, in milliseconds. */
   readonly lingerMs: (events: number) => number;
   /** Begin no more rounds. */
@@ -93,10 +95,11 @@ export class StreamPumps {
 
   /** @returns how many events it published */
   async #pump(stream: string): Promise<number> {
-    const { publish, stop, logger, backoff, busyMs, lingerMs, now, onState } = this.#options;
+    const { publish, admit, stop, logger, backoff, busyMs, lingerMs, now, onState } = this.#options;
     let published = 0;
     try {
       while (!stop.aborted) {
+        await admit(stop);
         const outcome = await publish(stream);
         if (outcome.kind === "busy") {
           this.#troubles.set(stream, { failures: 0, retryAt: now() + busyMs });

@@ -1,0 +1,45 @@
+import type { RedisConnection } from "@events-pipeline/common/redis";
+import { sleep } from "@events-pipeline/common/retry";
+
+/** How full Redis is. */
+export interface RedisMemory {
+  /** Bytes in use. */
+  readonly used: number;
+  /** Bytes it may use; 0 when it has no limit. */
+  readonly limit: number;
+}
+
+/** Asks Redis how full it is. */
+export async function readMemory(redis: RedisConnection): Promise<RedisMemory> {
+  const text = String(await redis.call("INFO", "memory"));
+  const figure = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, "m").exec(text)?.[1] ?? 0);
+  return { used: figure("used_memory"), limit: figure("maxmemory") };
+}
+
+/** While Redis is nearly full, so long between two rounds of a stream, in milliseconds. */
+const SLOW_MS = 1_000;
+
+/**
+ * Slows the publisher down while Redis is nearly full: the backlog waits in PostgreSQL, where there is room, instead of making Redis
+ * refuse every write.
+ */
+export class MemoryPressure {
+  #slow = false;
+
+  /** Whether rounds are being held back. */
+  get slow(): boolean {
+    return this.#slow;
+  }
+
+  /** Says whether to hold rounds back. @returns whether that is new */
+  set(slow: boolean): boolean {
+    const changed = this.#slow !== slow;
+    this.#slow = slow;
+    return changed;
+  }
+
+  /** To be awaited before each round. */
+  async admit(signal: AbortSignal): Promise<void> {
+    if (this.#slow) await sleep(SLOW_MS, signal);
+  }
+}
