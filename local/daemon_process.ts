@@ -29,19 +29,7 @@ const ROOT = resolve(import.meta.dirname!, "..");
  * @param task `publisher`, `consume` or `archive`
  */
 export async function startDaemon(task: string, options: DaemonOptions): Promise<DaemonProcess> {
-  const { tasks } = JSON.parse(await Deno.readTextFile(resolve(ROOT, "deno.json"))) as {
-    tasks: Record<string, string>;
-  };
-  const [program, ...words] = tasks[task]!.split(" ");
-  if (program !== "deno") throw new Error(`Cannot start '${task}': its task does not begin with deno`);
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [...words, ...options.args ?? []],
-    cwd: ROOT,
-    env: { ...options.environment },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
+  const child = (await taskCommand(task, options)).spawn();
   const output = Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
   const ended = (async (): Promise<number> => {
     const status = await child.status;
@@ -50,4 +38,34 @@ export async function startDaemon(task: string, options: DaemonOptions): Promise
     return status.code;
   })();
   return { pid: child.pid, kill: (signal) => child.kill(signal), ended };
+}
+
+/** What a task printed, and its exit code. */
+export interface TaskOutput {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a task of the root `deno.json` as one process until it ends by itself. */
+export async function runTask(task: string, options: Pick<DaemonOptions, "args" | "environment">): Promise<TaskOutput> {
+  const { code, stdout, stderr } = await (await taskCommand(task, options)).output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+async function taskCommand(task: string, options: Pick<DaemonOptions, "args" | "environment">): Promise<Deno.Command> {
+  const { tasks } = JSON.parse(await Deno.readTextFile(resolve(ROOT, "deno.json"))) as {
+    tasks: Record<string, string>;
+  };
+  const [program, ...words] = tasks[task]!.split(" ");
+  if (program !== "deno") throw new Error(`Cannot start '${task}': its task does not begin with deno`);
+  return new Deno.Command(Deno.execPath(), {
+    args: [...words, ...options.args ?? []],
+    cwd: ROOT,
+    env: { ...options.environment },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
 }

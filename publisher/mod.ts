@@ -7,3 +7,6 @@
 export { type PublisherOptions, runPublisher } from "./publisher.ts";
 export { type HousekeepingOptions, runHousekeeping } from "./housekeeping.ts";
 export { MemoryPressure } from "./memory_pressure.ts";
+export type { ReplicaWait } from "./append_script.ts";
+export type { RoundStep } from "./round.ts";
+export type { TrimContext } from "./trim.ts";

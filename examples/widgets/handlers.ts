@@ -12,5 +12,6 @@ export const notifyOwner: Consumer = defineConsumer({
       INSERT INTO widgets.notification (event_id, entry_id, owner_id, message)
       VALUES (${context.eventId}, ${context.entryId}, ${event.payload.owner_id},
               ${`Your widget ${event.payload.widget_id} is ready`})`;
+    context.logger.debug("Notified an owner", { owner: event.payload.owner_id });
   },
 });
