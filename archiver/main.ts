@@ -32,11 +32,17 @@ log.setup({
   loggers: { archiver: { level: settings.LOG_LEVEL, handlers: ["console"] } },
 });
 const logger = log.getLogger("archiver");
+const ownEndpoint = settings.AWS_ENDPOINT_URL_S3 !== undefined;
 
 const exitCode = await runDaemon(logger, async ({ stop }) => {
   const sql = connectPostgres(settings.DATABASE_URL, { applicationName: "events-archiver", connections: 4, logger });
   const redis = connectRedis(settings.REDIS_URL, { clientName: "events-archiver", logger });
-  const store = await openStore(settings.ARCHIVE_URL ?? pathToFileURL("archive").href);
+  const store = await openStore(settings.ARCHIVE_URL ?? pathToFileURL("archive").href, {
+    // Servers that are not Amazon's rarely know of regions, or of a host name for each bucket.
+    ...(ownEndpoint && settings.AWS_REGION === undefined ? { region: "us-east-1" } : {}),
+    pathStyle: settings.ARCHIVE_S3_PATH_STYLE ?? ownEndpoint,
+    requestTimeoutMs: settings.ARCHIVE_S3_TIMEOUT_SECONDS,
+  });
   try {
     await checkSchema(sql, [leaseMigrations, outboxMigrations]);
     logger.info("Archiving");

@@ -7,3 +7,4 @@
 export { type ArchiverOptions, runArchiver } from "./archiver.ts";
 export type { ObjectHead, ObjectStore } from "./object_store.ts";
 export { openStore } from "./open_store.ts";
+export type { S3Options } from "./s3_store.ts";

@@ -154,6 +154,26 @@ export function shareSetting(what: string, byDefault: number): SettingSchema<num
   ).describe(`${what} (default: ${byDefault})`);
 }
 
+/**
+ * On or off, or nothing.
+ *
+ * @param what what it switches, for `--help`
+ */
+export function switchSetting(what: string): SettingSchema<boolean | undefined> {
+  return z.enum(["on", "off"], { error: "must be on or off" }).transform((text) => text === "on").optional().describe(
+    what,
+  );
+}
+
+/**
+ * Any text, or nothing.
+ *
+ * @param what what it is, for `--help`
+ */
+export function textSetting(what: string): SettingSchema<string | undefined> {
+  return z.string().optional().describe(what);
+}
+
 function urlSetting(protocols: readonly string[]): z.ZodType<string> {
   const expected = protocols.map((protocol) => `${protocol}//`).join(" or ");
   return z.string({ error: `is not set: it must be a URL that begins with ${expected}` }).refine(

@@ -76,3 +76,17 @@ export function findPostgres(): Promise<string | undefined> {
 export function findRedis(): Promise<string | undefined> {
   return firstFolderWith(["redis-server"], redisFolders());
 }
+
+/** The programs of Ceph that an S3 server is made of. */
+const CEPH = ["ceph", "ceph-authtool", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin"] as const;
+
+async function* cephFolders(): AsyncGenerator<string> {
+  const gateway = await onPath("radosgw");
+  if (gateway) yield gateway.slice(0, gateway.lastIndexOf("/"));
+  yield "/usr/bin";
+}
+
+/** The folder with the programs of a Ceph with its S3 gateway on this machine, if there is one. */
+export function findCeph(): Promise<string | undefined> {
+  return firstFolderWith(CEPH, cephFolders());
+}

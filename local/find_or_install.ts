@@ -5,7 +5,7 @@ import { ServerError, type StartOptions } from "./server.ts";
 export interface Wanted {
   /** Name in messages. */
   readonly name: string;
-  /** Debian package that has it. */
+  /** Debian packages that have it, in one string. */
   readonly debianPackage: string;
   /** Variable that says where one already runs. */
   readonly variable: string;
@@ -24,7 +24,7 @@ export async function findOrInstall(wanted: Wanted, options: StartOptions): Prom
   if (found !== undefined) return found;
   if (await canAptInstall()) {
     options.say?.(`No ${name} on this machine: installing ${debianPackage} with apt-get`);
-    await aptInstall(debianPackage);
+    for (const name of debianPackage.split(" ")) await aptInstall(name);
     const installed = await find();
     if (installed !== undefined) return installed;
   }

@@ -15,5 +15,6 @@ export * from "./checker.ts";
 export * from "./database.ts";
 export * from "./postgres.ts";
 export * from "./redis.ts";
+export * from "./s3.ts";
 export * from "./server.ts";
 export * from "./stack.ts";
