@@ -16,11 +16,15 @@ export interface Shutdown {
   readonly cancel: AbortSignal;
 }
 
+/** How long work that was cancelled may take to end, in milliseconds. */
+const CANCEL_MS = 3_000;
+
 /** The exit code for a database schema that is newer than the program. */
 const EXIT_NEWER_SCHEMA = 3;
 
 /**
- * Runs a daemon until it ends by itself or by a signal.
+ * Runs a daemon until it ends by itself or by a signal. What ignores its cancelling is not waited for: the caller exits, and the
+ * database rolls back.
  *
  * @param logger told of signals and of a failure
  * @param run the daemon; it ends soon after `stop` fires
@@ -41,9 +45,12 @@ export async function runDaemon(logger: Logger, run: (shutdown: Shutdown) => Pro
   Deno.addSignalListener("SIGINT", onSignal);
   Deno.addSignalListener("SIGTERM", onSignal);
   try {
-    await run({ stop: stop.signal, cancel: cancel.signal });
-    logger.info("Stopped");
-    return 0;
+    const running = run({ stop: stop.signal, cancel: cancel.signal });
+    running.catch(() => {}); // It may fail after it was given up.
+    const ended = await Promise.race([running.then(() => true), givenUp(cancel.signal)]);
+    if (ended) logger.info("Stopped");
+    else logger.error("Stopped with work in hand that did not end when it was cancelled");
+    return ended ? 0 : 1;
   } catch (error) {
     logger.error("Cannot go on", { error: describeError(error) });
     return error instanceof NewerSchemaError ? EXIT_NEWER_SCHEMA : 1;
@@ -51,6 +58,13 @@ export async function runDaemon(logger: Logger, run: (shutdown: Shutdown) => Pro
     Deno.removeSignalListener("SIGINT", onSignal);
     Deno.removeSignalListener("SIGTERM", onSignal);
   }
+}
+
+/** Resolves a while after the signal has fired. */
+function givenUp(signal: AbortSignal): Promise<false> {
+  return new Promise((resolve) => {
+    signal.addEventListener("abort", () => setTimeout(() => resolve(false), CANCEL_MS));
+  });
 }
 
 /** What {@linkcode whenAvailable} works with. */
