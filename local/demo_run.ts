@@ -89,8 +89,14 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     );
     return row!.handled >= sent.length && archived >= sent.length;
   };
-  // The consumer has begun when it holds its lease: the latency shall not count its start.
-  await until(async () => (await readCheckpoints(sql, "consumer:widgets:notify_owner")).size > 0, options.signal);
+  // The consumer has begun when it holds its lease, and the publisher when it holds the wake-up lock: the latency shall not count
+  // their start.
+  await until(async () => {
+    const asleep = await sql`
+      SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
+      WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND datname = current_database()`;
+    return asleep.length > 0 && (await readCheckpoints(sql, "consumer:widgets:notify_owner")).size > 0;
+  }, options.signal);
   const begun = Date.now();
   for (let i = 0; i < options.count && !options.signal.aborted; i++) {
     if (i % 10 === 9) {
