@@ -34,6 +34,7 @@ export async function acceptForeign(options: AcceptForeignOptions): Promise<void
       redis,
       settledIds: new SettledIds(),
       limits: { rows: 1_000, bytes: 1024 * 1024 },
+      maxEventBytes: Infinity,
       idleLimitMs: 15_000,
       acceptForeign: true,
       onRepair(repair) {

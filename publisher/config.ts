@@ -29,6 +29,10 @@ export const publisherCommand = {
     REDIS_URL: redisUrlSetting,
     MONITOR_ADDRESS: monitorAddressSetting,
     PUBLISHER_BATCH_ROWS: countSetting("Events a batch, at most", 1_000),
+    PUBLISHER_MAX_EVENT_BYTES: countSetting(
+      "The longest payload that Redis is asked to take, in bytes",
+      32 * 1024 * 1024,
+    ),
     PUBLISHER_CONCURRENCY: countSetting("Streams that are published at once", 4),
     PUBLISHER_POLL_SECONDS: secondsSetting("How often the outbox is looked at when nothing wakes the publisher", 1),
     PUBLISHER_VERIFY_SECONDS: secondsSetting("How often streams are compared with the outbox", 5),

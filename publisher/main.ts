@@ -77,6 +77,7 @@ const exitCode = await runDaemon(logger, async ({ stop }) => {
     signal: stop,
     once: flags.once,
     batchRows: settings.PUBLISHER_BATCH_ROWS,
+    maxEventBytes: settings.PUBLISHER_MAX_EVENT_BYTES,
     concurrency: settings.PUBLISHER_CONCURRENCY,
     pollMs: settings.PUBLISHER_POLL_SECONDS,
     verifyMs: settings.PUBLISHER_VERIFY_SECONDS,

@@ -9,6 +9,8 @@ export interface OutboxRow {
   readonly ctid: string;
   /** What it sends. */
   readonly envelope: Envelope;
+  /** The payload's length. */
+  readonly payloadBytes: number;
 }
 
 /** How much one batch may take. */
@@ -56,7 +58,7 @@ export async function readUnpublished(
     ORDER BY id`.values() as unknown as [...EnvelopeColumns, id: string, ctid: string, bytes: number][];
   const bytes = rows.reduce((sum, row) => sum + row[7], 0);
   return {
-    rows: rows.map((row) => ({ id: row[5], ctid: row[6], envelope: toEnvelope(stream, row) })),
+    rows: rows.map((row) => ({ id: row[5], ctid: row[6], payloadBytes: row[7], envelope: toEnvelope(stream, row) })),
     full: rows.length >= limits.rows || bytes >= limits.bytes,
   };
 }

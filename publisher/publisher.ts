@@ -37,6 +37,8 @@ export interface PublisherOptions {
   readonly batchRows?: number;
   /** Bytes of payload a batch, at most; a single event may exceed it. @default 1048576 */
   readonly batchBytes?: number;
+  /** The longest payload that Redis is asked to take, in bytes; a longer one holds back its stream. @default 33554432 */
+  readonly maxEventBytes?: number;
   /** How many streams are published at once; each takes a connection of the pool. @default 4 */
   readonly concurrency?: number;
   /** How often the outbox is looked at when nothing wakes the publisher, in milliseconds. @default 1000 */
@@ -131,6 +133,7 @@ class Publisher {
       redis,
       settledIds: this.#settledIds,
       limits: { rows: options.batchRows ?? 1_000, bytes: options.batchBytes ?? 1024 * 1024 },
+      maxEventBytes: options.maxEventBytes ?? 32 * 1024 * 1024,
       idleLimitMs: options.idleLimitMs ?? 15_000,
       replicaWait: options.replicaWait,
       atStep: options.atStep,

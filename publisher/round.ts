@@ -19,6 +19,8 @@ export interface RoundContext {
   readonly redis: RedisConnection;
   /** How much a batch may take. */
   readonly limits: BatchLimits;
+  /** The longest payload that Redis is asked to take, in bytes. */
+  readonly maxEventBytes: number;
   /** How long the server lets a paused publisher hold a stream, in milliseconds. */
   readonly idleLimitMs: number;
   /** Whether an append must reach replicas to count. */
@@ -44,6 +46,11 @@ export type RoundOutcome =
 
 /** Batches a round, at most: it bounds how much one commit covers, and how old its snapshot gets. */
 const MAX_BATCHES = 32;
+
+/** A row that can't be published: it holds back its stream until somebody deals with it, for nothing is skipped. */
+export class UnpublishableRowError extends Error {
+  override readonly name = "UnpublishableRowError";
+}
 
 /** What a transaction has done when it commits. */
 type Committing =
@@ -124,7 +131,7 @@ async function publishBatches(
   let failure: { readonly error: unknown } | undefined;
   let batch: OutboxBatch | undefined = first;
   for (let count = 1; batch !== undefined; count++) {
-    const { rows, full }: OutboxBatch = batch;
+    const { rows, full }: OutboxBatch = untilUnpublishable(batch, context.maxEventBytes);
     const last = rows.at(-1);
     const next: Promise<OutboxBatch> | undefined = full && last !== undefined && count < MAX_BATCHES
       ? readUnpublished(tx, stream, last.id, limits)
@@ -132,6 +139,7 @@ async function publishBatches(
     next?.catch(() => {}); // It is awaited below, unless the append fails first.
     const entries = numberEntries(rows, checkpoint, clock(begunAt));
     try {
+      if (last === undefined && full) throw unpublishable(stream, batch.rows[0]!, context.maxEventBytes);
       await atStep?.("before append");
       const outcome = await appendEntries(redis, stream, checkpoint, entries, replicaWait);
       await atStep?.("after append");
@@ -158,6 +166,19 @@ async function publishBatches(
   if (events > 0) await Promise.all([...marking, saveCheckpoint(tx, stream, checkpoint)]);
   await atStep?.("before commit");
   return { kind: "published", events, upTo, ...(failure === undefined ? {} : { failure }) };
+}
+
+/** The rows of a batch in front of the first that Redis is not to be asked to take. */
+function untilUnpublishable(batch: OutboxBatch, maxBytes: number): OutboxBatch {
+  const index = batch.rows.findIndex((row) => row.payloadBytes > maxBytes);
+  return index === -1 ? batch : { rows: batch.rows.slice(0, index), full: true };
+}
+
+function unpublishable(stream: string, row: OutboxRow, maxBytes: number): UnpublishableRowError {
+  return new UnpublishableRowError(
+    `Cannot publish to ${stream}: the payload of outbox row ${row.id} (${row.envelope.eventType}, event ` +
+      `${row.envelope.eventId}) has ${row.payloadBytes} bytes and may have ${maxBytes}`,
+  );
 }
 
 /** Gives rows the ids that follow the checkpoint: positions without a hole, times that never fall. */
