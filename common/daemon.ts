@@ -42,6 +42,14 @@ export async function runDaemon(logger: Logger, run: (shutdown: Shutdown) => Pro
       cancel.abort();
     }
   };
+  // A client may write to a connection that has just been cut, outside of any request: what failed is told to whoever waits for
+  // it, and tried again; it is no reason to die.
+  const onRejection = (event: PromiseRejectionEvent): void => {
+    if (!isTransient(event.reason)) return;
+    event.preventDefault();
+    logger.warn("A connection was cut while it was written to", { error: describeError(event.reason) });
+  };
+  globalThis.addEventListener("unhandledrejection", onRejection);
   Deno.addSignalListener("SIGINT", onSignal);
   Deno.addSignalListener("SIGTERM", onSignal);
   try {
@@ -57,6 +65,7 @@ export async function runDaemon(logger: Logger, run: (shutdown: Shutdown) => Pro
   } finally {
     Deno.removeSignalListener("SIGINT", onSignal);
     Deno.removeSignalListener("SIGTERM", onSignal);
+    globalThis.removeEventListener("unhandledrejection", onRejection);
   }
 }
 

@@ -1,5 +1,6 @@
 import postgres, { type Sql } from "postgres";
 import type { Logger } from "./logger.ts";
+import { countLosses } from "./transaction.ts";
 
 /** Settings of {@linkcode connectPostgres}. */
 export interface PostgresOptions {
@@ -17,12 +18,14 @@ export interface PostgresOptions {
  * @param url a `postgres://` URL
  */
 export function connectPostgres(url: string, options: PostgresOptions): Sql {
-  return postgres(url, {
+  const sql: Sql = postgres(url, {
     max: options.connections ?? 10,
     connect_timeout: 10,
     connection: { application_name: options.applicationName },
+    onclose: countLosses(() => sql),
     onnotice: (notice) => options.logger?.debug("PostgreSQL notice", { notice: notice["message"] }),
   });
+  return sql;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { type Entry, type Event, parseEntryId } from "@events-pipeline/common";
 import { type Lease, LeaseLostError } from "@events-pipeline/common/lease";
 import type { Logger } from "@events-pipeline/common/logger";
+import { transaction } from "@events-pipeline/common/transaction";
 import type { Sql, TransactionSql } from "postgres";
 import type { Consumer, ConsumerContext } from "./define_consumer.ts";
 
@@ -62,7 +63,7 @@ export async function executeBatch(
   const { sql, consumer, leaseMs } = context;
   const wanted = entries.filter((entry) => consumer.events.has(entry.eventType));
   const checkpoint = entries.at(-1)!.entryId;
-  await sql.begin(async (tx) => {
+  await transaction(sql, {}, async (tx) => {
     const begun = await beginWork(tx, consumer.name, wanted, leaseMs);
     const todo = wanted.filter((entry) => !begun.processed.has(entry.eventId));
     for (const entry of todo) await handleEntry(context, tx, entry, attempt);

@@ -1,3 +1,4 @@
+import { transaction } from "@events-pipeline/common/transaction";
 import type { Sql } from "postgres";
 import { recordCleaned } from "./stream_retention.ts";
 
@@ -16,7 +17,7 @@ export interface CleanUpLimits {
  * @returns how many rows it deleted; fewer than a batch when nothing more is due, or another publisher is at it
  */
 export async function cleanBatch(sql: Sql, stream: string, limits: CleanUpLimits): Promise<number> {
-  return await sql.begin(async (tx) => {
+  return await transaction(sql, {}, async (tx) => {
     await tx`INSERT INTO events.stream_retention (stream_name) VALUES (${stream}) ON CONFLICT DO NOTHING`;
     const [locked] = await tx<{ cleaned_to: string }[]>`
       SELECT cleaned_to FROM events.stream_retention WHERE stream_name = ${stream} FOR UPDATE SKIP LOCKED`;

@@ -1,5 +1,6 @@
 import { type Entry, entryMs, formatEntryId, parseEntryId } from "@events-pipeline/common";
 import type { RedisConnection } from "@events-pipeline/common/redis";
+import { transaction } from "@events-pipeline/common/transaction";
 import type { Sql, TransactionSql } from "postgres";
 import { appendEntries, type ReplicaWait } from "./append_script.ts";
 import { type BatchLimits, markPublished, type OutboxBatch, type OutboxRow, readUnpublished } from "./outbox_rows.ts";
@@ -80,7 +81,7 @@ export async function publishRound(context: RoundContext, stream: string): Promi
   const settled = settledIds.settled;
   let outcome: Committing;
   try {
-    outcome = await sql.begin("ISOLATION LEVEL REPEATABLE READ", (tx) => publishIn(tx, context, stream));
+    outcome = await transaction(sql, { isolation: "REPEATABLE READ" }, (tx) => publishIn(tx, context, stream));
   } catch (error) {
     // Another publisher committed between this snapshot and the lock.
     if (error instanceof Error && "code" in error && error.code === SERIALIZATION_FAILURE) return { kind: "busy" };
