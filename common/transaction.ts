@@ -53,7 +53,7 @@ export async function transaction<T>(
   const { isolation } = options;
   /** Shows whether it was this connection: if so, the transaction has failed already, and nothing may be sent any more. */
   const stopIfOver = async (): Promise<void> => {
-    await new Promise((resolve) => setTimeout(resolve));
+    if (!over) await new Promise((resolve) => setTimeout(resolve));
     if (over) await new Promise(() => {});
   };
   const running = sql.begin(isolation === undefined ? "" : `ISOLATION LEVEL ${isolation}`, async (tx) => {

@@ -13,6 +13,7 @@ async function withTable(test: (sql: Sql, other: Sql) => Promise<void>): Promise
     await other`CREATE TABLE public.effect (n integer)`;
     await test(sql, other);
   } finally {
+    await new Promise((resolve) => setTimeout(resolve, 200)); // What was given up is still coming to its end.
     await Promise.all([closePostgres(sql), closePostgres(other)]);
     await database.drop();
   }
@@ -86,12 +87,13 @@ Deno.test("transaction() fails, and lets the process live, when a query follows 
 
 Deno.test("transaction() that runs a query when its connection is lost fails", async () => {
   await withTable(async (sql, other) => {
+    let ending: Promise<void> | undefined;
     await assertRejects(() =>
       transaction(sql, {}, async (tx) => {
-        const pid = await pidOf(tx);
-        setTimeout(() => void endSession(other, pid), 50);
+        ending = pidOf(tx).then((pid) => endSession(other, pid));
         await tx`SELECT pg_sleep(10)`;
       }), Error);
+    await ending;
     assertEquals([...await sql`SELECT 1 AS n`], [{ n: 1 }]);
   });
 });
