@@ -27,7 +27,7 @@ export function countLosses(sql: () => Sql): () => void {
 
 /** How a transaction is run. */
 export interface TransactionOptions {
-  /** @default the database's, as a rule READ COMMITTED */
+  /** What the transaction sees of others. @default the database's, as a rule READ COMMITTED */
   readonly isolation?: "REPEATABLE READ" | "SERIALIZABLE";
 }
 

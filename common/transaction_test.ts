@@ -103,7 +103,8 @@ Deno.test("transaction() rolls back when another connection of the pool was lost
     await assertRejects(() =>
       transaction(sql, {}, async (tx) => {
         await tx`INSERT INTO public.effect VALUES (1)`;
-        await sql.begin(async (neighbour) => await endSession(other, await pidOf(neighbour))).catch(() => {});
+        const neighbour = transaction(sql, {}, async (tx) => await endSession(other, await pidOf(tx)));
+        await assertRejects(() => neighbour, Error);
         await tx`SELECT 1`;
       }), ConnectionLostError);
     assertEquals([...await sql`SELECT n FROM public.effect`], []);
