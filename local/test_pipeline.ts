@@ -23,14 +23,22 @@ export interface TestPipeline extends AsyncDisposable {
   publish(): Promise<void>;
 }
 
+/** Servers of a test's own, for one that breaks them. */
+export interface TestServers {
+  /** The URL of a PostgreSQL. @default the one that `deno task test` has started */
+  readonly postgresUrl?: string;
+  /** The URL of a Redis. @default the one that `deno task test` has started */
+  readonly redisUrl?: string;
+}
+
 /**
- * Sets up what a test of the pipeline needs, on the servers that `deno task test` has started.
+ * Sets up what a test of the pipeline needs, on the servers that `deno task test` has started, or on its own.
  *
  * @throws {Error} DATABASE_URL or REDIS_URL is not set
  */
-export async function testPipeline(): Promise<TestPipeline> {
-  const server = Deno.env.get("DATABASE_URL");
-  const redisUrl = Deno.env.get("REDIS_URL");
+export async function testPipeline(servers: TestServers = {}): Promise<TestPipeline> {
+  const server = servers.postgresUrl ?? Deno.env.get("DATABASE_URL");
+  const redisUrl = servers.redisUrl ?? Deno.env.get("REDIS_URL");
   if (!server || !redisUrl) throw new Error("Cannot test without servers: run 'deno task test', which starts them");
   await using cleanUp = new AsyncDisposableStack();
   const database = await createDatabase(server);
