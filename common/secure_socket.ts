@@ -24,7 +24,9 @@ export async function secureSocket(socket: Socket, host: string, mode: TlsMode, 
     const answer = await new Promise<Uint8Array>((resolve) => socket.once("data", resolve));
     if (answer[0] !== "S".charCodeAt(0)) {
       if (mode === "prefer") return socket;
-      throw new Error(`Cannot encrypt the connection to PostgreSQL at ${host}: it offers no TLS, and sslmode asks for it`);
+      throw new Error(
+        `Cannot encrypt the connection to PostgreSQL at ${host}: it offers no TLS, and sslmode asks for it`,
+      );
     }
   }
   return connect({

@@ -7,9 +7,9 @@ export interface Weather {
   /** How long each byte is on its way, in milliseconds. */
   readonly delayMs: number;
   /**
-   * Takes bytes that are about to be delivered.
+   * Takes bytes that are about to be delivered, and may change the weather.
    *
-   * @returns how many of them may pass; fewer than `bytes` means that the connection is to be cut after them
+   * @returns how many of them may pass; if fewer than `bytes` and it is not stalled, the connection is cut after them
    */
   admit(direction: Direction, bytes: number): number;
 }
@@ -71,14 +71,16 @@ export class TcpLane {
         continue;
       }
       const passing = this.#weather.admit(this.#direction, bytes.length);
-      if (passing < bytes.length) {
+      const [now, later] = [bytes.subarray(0, passing), bytes.subarray(passing)];
+      if (later.length > 0 && !this.#weather.stalled) {
         this.clear();
-        if (passing === 0) return this.#cut();
-        this.#to.write(bytes.subarray(0, passing), this.#cut);
+        if (now.length === 0) return this.#cut();
+        this.#to.write(now, this.#cut);
         return;
       }
-      this.#draining = !this.#to.write(bytes);
-      this.#held -= bytes.length;
+      this.#held -= now.length;
+      if (now.length > 0) this.#draining = !this.#to.write(now);
+      if (later.length > 0) this.#parcels.unshift({ bytes: later, sentAt });
     }
     if (this.#held < HELD_BYTES) this.#from.resume();
   }

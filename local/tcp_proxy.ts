@@ -23,6 +23,8 @@ export interface TcpProxy extends AsyncDisposable {
    * @returns resolves when that has happened
    */
   cutAfterBytes(count: number, direction: Direction): Promise<void>;
+  /** Stalls when the next `count` bytes have gone in a direction. @returns resolves when that has happened */
+  stallAfterBytes(count: number, direction: Direction): Promise<void>;
   /**
    * Takes no new connections; open ones stay. `"reset"` is how a machine answers on which nothing listens, `"hang up"` how a load
    * balancer does that has nobody behind it: it accepts, and closes.
@@ -63,7 +65,7 @@ interface Link {
   readonly lanes: readonly TcpLane[];
 }
 
-/** A cut that is to come. */
+/** A cut or a stall that is to come. */
 interface Fuse {
   left: number;
   readonly direction: Direction;
@@ -113,10 +115,12 @@ class LocalProxy implements TcpProxy, Weather {
     for (const link of this.#links) cutLink(link);
   }
 
-  cutAfterBytes(count: number, direction: Direction): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#fuse = { left: count, direction, burnt: resolve };
-    return promise;
+  async cutAfterBytes(count: number, direction: Direction): Promise<void> {
+    await this.#afterBytes(count, direction);
+  }
+
+  async stallAfterBytes(count: number, direction: Direction): Promise<void> {
+    await this.#afterBytes(count, direction, () => this.stall());
   }
 
   admit(direction: Direction, bytes: number): number {
@@ -185,6 +189,16 @@ class LocalProxy implements TcpProxy, Weather {
       });
     }
     this.#links.add(link);
+  }
+
+  #afterBytes(left: number, direction: Direction, act: () => void = () => {}): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const burnt = (): void => {
+      act();
+      resolve();
+    };
+    this.#fuse = { left, direction, burnt };
+    return promise;
   }
 
   #deliver(): void {

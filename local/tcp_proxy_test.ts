@@ -129,6 +129,20 @@ Deno.test("cutAfterBytes() delivers so many bytes and no more", async () => {
   assertEquals([client.bytes, echo.heard], [10, 14]);
 });
 
+Deno.test("stallAfterBytes() delivers so many bytes, and the rest after resume()", async () => {
+  await using echo = await startEcho();
+  await using proxy = await startTcpProxy(echo.url);
+  const client = new Client(proxy.url);
+  const stalled = proxy.stallAfterBytes(10, "toClient");
+  await client.say(14);
+  await stalled;
+  await until("the first ones are there", () => client.bytes === 10);
+  assertEquals(echo.heard, 14);
+  proxy.resume();
+  await until("the others are there", () => client.bytes === 14);
+  client.socket.destroy();
+});
+
 Deno.test("delay() keeps bytes on their way, each way", async () => {
   await using echo = await startEcho();
   await using proxy = await startTcpProxy(echo.url);

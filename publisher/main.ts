@@ -48,7 +48,8 @@ const exitCode = await runDaemon(logger, async ({ stop }) => {
     cleanUp.use(await startMonitor({ address: settings.MONITOR_ADDRESS, health, metrics, logger }));
   }
   const connect = (url: string, applicationName: string, connections: number): Sql => {
-    const sql = connectPostgres(url, { applicationName, connections, logger });
+    const answerLimitMs = settings.PUBLISHER_ANSWER_SECONDS;
+    const sql = connectPostgres(url, { applicationName, connections, answerLimitMs, logger });
     cleanUp.defer(() => closePostgres(sql));
     return sql;
   };
@@ -82,6 +83,7 @@ const exitCode = await runDaemon(logger, async ({ stop }) => {
     pollMs: settings.PUBLISHER_POLL_SECONDS,
     verifyMs: settings.PUBLISHER_VERIFY_SECONDS,
     idleLimitMs: settings.PUBLISHER_IDLE_LIMIT_SECONDS,
+    answerLimitMs: settings.PUBLISHER_ANSWER_SECONDS,
     ...(settings.PUBLISHER_WAIT_REPLICAS === undefined ? {} : {
       replicaWait: { replicas: settings.PUBLISHER_WAIT_REPLICAS, timeoutMs: settings.PUBLISHER_WAIT_SECONDS },
     }),

@@ -76,6 +76,11 @@ export class StreamPumps {
     return started;
   }
 
+  /** Has the streams in trouble tried again at the next start, without the rest of their wait: what they wait for may be back. */
+  retryNow(): void {
+    for (const [stream, trouble] of this.#troubles) this.#troubles.set(stream, { ...trouble, retryAt: 0 });
+  }
+
   /** When the first stream in trouble is due again, in Unix milliseconds; `Infinity` when none is in trouble. */
   get nextRetryAt(): number {
     return Math.min(Infinity, ...[...this.#troubles.values()].map((trouble) => trouble.retryAt));
