@@ -1,6 +1,7 @@
 import postgres, { type Options, type Sql } from "postgres";
 import type { Logger } from "./logger.ts";
-import { PostgresSocket } from "./postgres_socket.ts";
+import { PoolSockets } from "./pool_sockets.ts";
+import type { PostgresSocket } from "./postgres_socket.ts";
 import { backoffMs } from "./retry.ts";
 import type { TlsMode } from "./secure_socket.ts";
 import { countLosses } from "./transaction.ts";
@@ -40,8 +41,8 @@ interface SocketOwner {
 /** How long the client waits before it connects again. Its own default goes up to 20 s, long after the server is back. */
 const RECONNECT = { baseMs: 10, maxMs: 2_000 };
 
-/** The connections of each pool. */
-const connections = new WeakMap<Sql, ReadonlySet<PostgresSocket>>();
+/** The sockets of each pool that uses {@linkcode PostgresSocket}. */
+const pools = new WeakMap<Sql, PoolSockets>();
 
 /**
  * Makes a pool of connections with the settings that every daemon wants. It connects when first used.
@@ -56,7 +57,7 @@ const connections = new WeakMap<Sql, ReadonlySet<PostgresSocket>>();
  */
 export function connectPostgres(url: string, options: PostgresOptions): Sql {
   const { applicationName, connections: max = 10, answerLimitMs, logger } = options;
-  const sockets = new Set<PostgresSocket>();
+  const sockets = new PoolSockets();
   const parsed = postgres(url).options as unknown as ParsedUrl;
   const looks = !new URL(url).searchParams.has("prepare");
   let fault: Error | undefined;
@@ -68,7 +69,7 @@ export function connectPostgres(url: string, options: PostgresOptions): Sql {
       if (!told) logger?.info("PostgreSQL is behind a pooler: statements are not prepared", { applicationName });
       told = true;
     };
-    const made = new PostgresSocket({
+    return sockets.add({
       host: parsed.host[0]!,
       port: parsed.port[0]!,
       path: parsed.path || undefined,
@@ -78,10 +79,8 @@ export function connectPostgres(url: string, options: PostgresOptions): Sql {
       onPooler: looks ? onPooler : undefined,
       onFault: (error) => fault = error,
     });
-    sockets.add(made);
-    made.on("close", () => sockets.delete(made));
-    return made;
   };
+  const several = parsed.host.length > 1;
   const sql: Sql = postgres(url, {
     max,
     connect_timeout: 10,
@@ -93,18 +92,23 @@ export function connectPostgres(url: string, options: PostgresOptions): Sql {
       fault = undefined;
     },
     onnotice: (notice) => logger?.debug("PostgreSQL notice", { notice: notice["message"] }),
-    ...(parsed.host.length > 1 ? {} : { ssl: false, socket } as Options<Record<never, never>>),
+    ...(several ? {} : { ssl: false, socket } as Options<Record<never, never>>),
   });
-  connections.set(sql, sockets);
+  if (!several) pools.set(sql, sockets);
   return sql;
 }
+
+/** How long {@linkcode closePostgres} waits for what is running, in milliseconds. */
+const CLOSE_MS = 5_000;
 
 /**
  * Closes a pool: waits a little for what is running, then cuts. Without a limit the client can wait for ever for a
  * connection that the server has already ended.
  */
 export async function closePostgres(sql: Sql): Promise<void> {
-  await sql.end({ timeout: 5 });
-  const left = [...connections.get(sql) ?? []];
-  await Promise.all(left.map((socket) => socket.close()));
+  const sockets = pools.get(sql);
+  if (sockets === undefined) return await sql.end({ timeout: CLOSE_MS / 1_000 });
+  // The client waits for queries of connections that are gone. When no socket is left, nothing runs.
+  const ended = sql.end();
+  await sockets.close(ended, CLOSE_MS);
 }

@@ -62,11 +62,10 @@ export function connectRedis(url: string, options: RedisOptions): RedisConnectio
     protocol: 2,
     connectionName: options.clientName,
     connectTimeout: 10_000,
-    commandTimeout,
     // A connection on which nothing comes back is cut and made again: TCP itself would try for a quarter of an hour. Commands that were
     // sent on it are sent again, also those that their callers have given up, so each of them must bear that.
     socketTimeout: commandTimeout,
-    // The command's own time-out bounds the waiting, however many reconnections that takes.
+    // The time-out of `send` bounds the waiting, however many reconnections that takes.
     maxRetriesPerRequest: null,
     retryStrategy: (failures) => backoffMs(failures, { baseMs: 50, maxMs: 2_000 }),
   });
@@ -84,15 +83,19 @@ export function connectRedis(url: string, options: RedisOptions): RedisConnectio
     connected = true;
   });
   const defined = new Set<string>();
-  /** Sends a command, and says what its failure means. */
+  /** Sends a command, and gives it up when it takes too long. */
   const send = async (command: () => Promise<unknown>): Promise<unknown> => {
     const awayMs = awaySince === undefined ? 0 : performance.now() - awaySince;
     if (awayMs > commandTimeout) throw timeOut(`its connection is away for ${Math.round(awayMs / 1_000)} s`);
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => late.reject(timeOut(`no answer came in ${commandTimeout} ms`)),
+      commandTimeout,
+    );
     try {
-      return await command();
-    } catch (error) {
-      if (!(error instanceof Error) || error.message !== "Command timed out") throw error;
-      throw timeOut(`no answer came in ${commandTimeout} ms`, error);
+      return await Promise.race([command(), late.promise]);
+    } finally {
+      clearTimeout(timer);
     }
   };
   return {
@@ -126,6 +129,6 @@ export function connectRedis(url: string, options: RedisOptions): RedisConnectio
   };
 }
 
-function timeOut(reason: string, cause?: Error): Error {
-  return Object.assign(new Error(`Cannot wait for Redis any longer: ${reason}`, { cause }), { code: "ETIMEDOUT" });
+function timeOut(reason: string): Error {
+  return Object.assign(new Error(`Cannot wait for Redis any longer: ${reason}`), { code: "ETIMEDOUT" });
 }

@@ -107,7 +107,8 @@ export class StreamPumps {
         await admit(stop);
         const outcome = await publish(stream);
         if (outcome.kind === "busy") {
-          this.#troubles.set(stream, { failures: 0, retryAt: now() + busyMs });
+          // One that failed before is tried until it works: that others publish it does not say that this publisher can.
+          this.#troubles.set(stream, { failures: 0, ...this.#troubles.get(stream), retryAt: now() + busyMs });
           return published;
         }
         if (outcome.kind === "repaired") continue;

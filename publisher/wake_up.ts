@@ -60,12 +60,13 @@ export class WakeUp {
   async listen(): Promise<void> {
     const probe = `probe ${crypto.randomUUID()}`;
     const arrived = Promise.withResolvers<boolean>();
-    const timer = setTimeout(() => arrived.resolve(false), PROBE_MS);
+    let timer: ReturnType<typeof setTimeout> | undefined;
     try {
       const onNotify = (payload: string): void => payload === probe ? arrived.resolve(true) : this.wake();
       const listening = await this.#sql.listen(WAKE_UP_CHANNEL, onNotify, () => this.wake());
       this.#unlisten = listening.unlisten;
       await this.#sql`SELECT pg_notify(${WAKE_UP_CHANNEL}, ${probe})`;
+      timer = setTimeout(() => arrived.resolve(false), PROBE_MS);
       this.#listening = await arrived.promise;
       if (this.#listening) return;
       await this.unlisten(); // Or a session that others share would go on listening.
