@@ -78,7 +78,7 @@ export class PostgresSocket extends EventEmitter {
       },
       onPooler: options.onPooler,
     });
-    this.#timer = setTimeout(() => this.destroy(this.#connectionError("the client does not begin")), BEGIN_MS);
+    this.#timer = setTimeout(() => this.destroy(this.#unreachable("the client does not begin")), BEGIN_MS);
     this.#raw = path === undefined ? connect(port, host) : connect(path);
     this.#listen(this.#raw);
     if (!tls) {
@@ -151,17 +151,17 @@ export class PostgresSocket extends EventEmitter {
     const code = bytes.length < 8 ? 0 : new DataView(bytes.buffer, bytes.byteOffset).getUint32(4);
     this.#purpose = code === CANCEL_REQUEST ? "cancel" : "session";
     if (code === SESSION) this.#watch?.begin();
-    else if (code !== CANCEL_REQUEST) this.destroy(this.#connectionError("the client does not begin a session"));
+    else if (code !== CANCEL_REQUEST) this.destroy(this.#unreachable("the client does not begin a session"));
   }
 
-  #connectionError(reason: string): Error {
+  #unreachable(reason: string, cause?: Error): Error {
     const { host, port, path } = this.#options;
-    const error = new Error(`Cannot connect to PostgreSQL at ${path ?? `${host}:${port}`}: ${reason}`);
-    return Object.assign(error, { code: "ECONNRESET" });
+    const error = new Error(`Cannot reach PostgreSQL at ${path ?? `${host}:${port}`}: ${reason}`, { cause });
+    return Object.assign(error, { code: cause !== undefined && "code" in cause ? cause.code : "ECONNRESET" });
   }
 
   #listen(socket: Socket): void {
-    socket.on("error", (error) => this.#fault ??= error);
+    socket.on("error", (error) => this.#fault ??= this.#unreachable(error.message, error));
     socket.on("close", () => this.#onClose());
   }
 
@@ -187,7 +187,7 @@ export class PostgresSocket extends EventEmitter {
     this.#watch?.end();
     this.destroy();
     if (this.#start !== undefined && this.#purpose === "session" && !this.#ended) {
-      this.#fault ??= this.#connectionError("it hung up before the session began");
+      this.#fault ??= this.#unreachable("it hung up before the session began");
     }
     // What the client has in hand to send is let go first: the next connection would send it.
     setImmediate(() => {

@@ -32,6 +32,8 @@ export interface TcpProxy extends AsyncDisposable {
   refuse(how?: "reset" | "hang up"): void;
   /** Takes new connections again. */
   accept(): Promise<void>;
+  /** Ends every fault, and those that are to come. */
+  calm(): Promise<void>;
 }
 
 /**
@@ -151,6 +153,13 @@ class LocalProxy implements TcpProxy, Weather {
       server.listen(this.#port, "127.0.0.1", resolve);
     });
     this.#server = server;
+  }
+
+  async calm(): Promise<void> {
+    this.#fuse = undefined;
+    this.delayMs = 0;
+    this.resume();
+    await this.accept();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,6 +2,7 @@ import type { Health } from "@events-pipeline/common/health";
 import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres";
 import { connectRedis } from "@events-pipeline/common/redis";
 import { WidgetCreated } from "@events-pipeline/common/schemas";
+import { startDaemon } from "@events-pipeline/local/daemon_process";
 import type { TcpProxy } from "@events-pipeline/local/tcp_proxy";
 import { until } from "@events-pipeline/local/until";
 import { sendEvent } from "@events-pipeline/producer";
@@ -9,6 +10,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { RoundStep } from "./round.ts";
 import { livePublisher } from "./testdata/live_publisher.ts";
 import { type SpoiledPipeline, spoiledPipeline } from "./testdata/spoiled_pipeline.ts";
+import { storm } from "./testdata/storm.ts";
 
 const steps: readonly RoundStep[] = ["before append", "after append", "before commit", "after commit"];
 
@@ -189,6 +191,34 @@ for (
     }
   });
 }
+
+Deno.test("publisher whose connections are cut 40 times, also in the midst of messages, keeps its stream right, and lives", async () => {
+  await using pipeline = await spoiledPipeline();
+  let output = "";
+  const daemon = await startDaemon("publisher", {
+    environment: {
+      DATABASE_URL: pipeline.postgres.url,
+      REDIS_URL: pipeline.redisProxy.url,
+      PUBLISHER_BATCH_ROWS: "10",
+      PUBLISHER_POLL_SECONDS: "0.1",
+      PUBLISHER_DATABASE_ANSWER_SECONDS: "2",
+      PUBLISHER_REDIS_ANSWER_SECONDS: "2",
+    },
+    onFailure: (text) => output = text,
+  });
+  try {
+    const stop = new AbortController();
+    const sending = pipeline.keepSending(stop.signal);
+    await storm([pipeline.postgres, pipeline.redisProxy], { faults: "cuts", goesOn: (count) => count < 40 });
+    stop.abort();
+    await sending;
+    await pipeline.whenPublished(20_000);
+    await pipeline.check();
+  } finally {
+    daemon.kill("SIGTERM");
+    assertEquals(await daemon.ended, 0, output);
+  }
+});
 
 Deno.test("runPublisher() brings everything over connections that are slow by 200 ms each way", async () => {
   await using pipeline = await spoiledPipeline();

@@ -1,5 +1,5 @@
 import { describeError, type Logger } from "@events-pipeline/common/logger";
-import { type Backoff, backoffMs, sleep } from "@events-pipeline/common/retry";
+import { type Backoff, backoffMs, isConnectionLoss, sleep } from "@events-pipeline/common/retry";
 import type { RoundOutcome } from "./round.ts";
 
 /** How the pumps of {@linkcode StreamPumps} run. */
@@ -27,6 +27,9 @@ export interface StreamPumpsOptions {
   /** The clock, in Unix milliseconds. */
   readonly now: () => number;
 }
+
+/** The longest wait after a connection was lost, in milliseconds: it is not the stream's fault, and a new one is made in no time. */
+const LOST_RETRY_MS = 5_000;
 
 interface Trouble {
   readonly failures: number;
@@ -119,7 +122,8 @@ export class StreamPumps {
       if (this.#troubles.delete(stream)) onState(stream);
     } catch (error) {
       const failures = (this.#troubles.get(stream)?.failures ?? 0) + 1;
-      const waitMs = backoffMs(failures, backoff);
+      const maxMs = isConnectionLoss(error) ? Math.min(backoff.maxMs, LOST_RETRY_MS) : backoff.maxMs;
+      const waitMs = backoffMs(failures, { ...backoff, maxMs });
       this.#troubles.set(stream, { failures, error, retryAt: now() + waitMs });
       onState(stream, error);
       logger.error("Cannot publish", { stream, failures, retryInMs: waitMs, error: describeError(error) });

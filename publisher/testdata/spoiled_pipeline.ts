@@ -1,5 +1,6 @@
 import type { Event } from "@events-pipeline/common";
 import { WidgetCreated } from "@events-pipeline/common/schemas";
+import { sleep } from "@events-pipeline/common/retry";
 import { checkStages, outboxStage, streamStage } from "@events-pipeline/local";
 import { startTcpProxy, type TcpProxy } from "@events-pipeline/local/tcp_proxy";
 import { type TestPipeline, testPipeline } from "@events-pipeline/local/test_pipeline";
@@ -15,6 +16,8 @@ export interface SpoiledPipeline extends TestPipeline {
   readonly redisProxy: TcpProxy;
   /** Sends so many events, directly. */
   send(count?: number): Promise<void>;
+  /** Sends a few events again and again until the signal fires. */
+  keepSending(signal: AbortSignal): Promise<void>;
   /** Waits until every event that was sent is in the stream. */
   whenPublished(ms?: number): Promise<void>;
   /** Asserts that the stream holds what was sent, once and in order, and that all of the outbox is marked. */
@@ -29,13 +32,20 @@ export async function spoiledPipeline(): Promise<SpoiledPipeline> {
   const postgres = cleanUp.use(await startTcpProxy(pipeline.databaseUrl));
   const redisProxy = cleanUp.use(await startTcpProxy(pipeline.redisUrl));
   const sent: string[] = [];
+  const send = async (count = 5): Promise<void> => {
+    sent.push(...await sql.begin((tx) => sendEvents(tx, { stream, events: widgets(count) })));
+  };
   const owned = cleanUp.move();
   return {
     ...pipeline,
     postgres,
     redisProxy,
-    async send(count = 5) {
-      sent.push(...await sql.begin((tx) => sendEvents(tx, { stream, events: widgets(count) })));
+    send,
+    async keepSending(signal) {
+      while (!signal.aborted) {
+        await send(25);
+        await sleep(10, signal);
+      }
     },
     async whenPublished(ms) {
       await until("everything is in the stream", async () => await redis.call("XLEN", stream) === sent.length, ms);
