@@ -29,7 +29,7 @@ Deno.test("publisher: two at once, both their connections stalled, cut, slowed a
   ));
   try {
     const stop = new AbortController();
-    const sending = pipeline.keepSending(stop.signal);
+    const sending = pipeline.keepSending(50, stop.signal);
     const end = Date.now() + MINUTES * 60_000;
     const goesOn = () => Date.now() < end;
     // Both publishers have trouble at once, but not always.

@@ -208,7 +208,7 @@ Deno.test("publisher whose connections are cut 40 times, also in the midst of me
   });
   try {
     const stop = new AbortController();
-    const sending = pipeline.keepSending(stop.signal);
+    const sending = pipeline.keepSending(10, stop.signal);
     await storm([pipeline.postgres, pipeline.redisProxy], { faults: "cuts", goesOn: (count) => count < 40 });
     stop.abort();
     await sending;

@@ -16,8 +16,8 @@ export interface SpoiledPipeline extends TestPipeline {
   readonly redisProxy: TcpProxy;
   /** Sends so many events, directly. */
   send(count?: number): Promise<void>;
-  /** Sends a few events again and again until the signal fires. */
-  keepSending(signal: AbortSignal): Promise<void>;
+  /** Sends a few events every `ms` milliseconds until the signal fires. */
+  keepSending(ms: number, signal: AbortSignal): Promise<void>;
   /** Waits until every event that was sent is in the stream. */
   whenPublished(ms?: number): Promise<void>;
   /** Asserts that the stream holds what was sent, once and in order, and that all of the outbox is marked. */
@@ -41,10 +41,10 @@ export async function spoiledPipeline(): Promise<SpoiledPipeline> {
     postgres,
     redisProxy,
     send,
-    async keepSending(signal) {
+    async keepSending(ms, signal) {
       while (!signal.aborted) {
         await send(25);
-        await sleep(10, signal);
+        await sleep(ms, signal);
       }
     },
     async whenPublished(ms) {
