@@ -6,6 +6,8 @@ import { backoffMs } from "./retry.ts";
 import type { TlsMode } from "./secure_socket.ts";
 import { countLosses } from "./transaction.ts";
 
+export { NoAnswerError } from "./answer_watch.ts";
+
 /** Settings of {@linkcode connectPostgres}. */
 export interface PostgresOptions {
   /** How the connection names itself in `pg_stat_activity`. */

@@ -17,7 +17,11 @@ export function livePublisher(
   redisUrl: string,
   options: Partial<PublisherOptions> = {},
 ): LivePublisher {
-  const pool = { applicationName: "live publisher", answerLimitMs: 1_000 };
+  const pool = {
+    applicationName: "live publisher",
+    answerLimitMs: 1_000,
+    ...(options.logger === undefined ? {} : { logger: options.logger }),
+  };
   const sql = connectPostgres(databaseUrl, pool);
   const wakeUpSql = connectPostgres(databaseUrl, { ...pool, connections: 1 });
   const redis = connectRedis(redisUrl, { clientName: "live publisher", commandTimeoutMs: 1_000 });
