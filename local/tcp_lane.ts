@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 
-/** What the network does to both directions of all connections at the moment. */
+/** What the network does to both directions of a connection at the moment. */
 export interface Weather {
   /** Whether nothing passes. */
   readonly stalled: boolean;

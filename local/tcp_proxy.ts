@@ -12,6 +12,8 @@ export interface TcpProxy extends AsyncDisposable {
   stall(): void;
   /** Delivers what was held back, and lets everything pass again. */
   resume(): void;
+  /** Lets nothing pass over the open connections for ever, and new ones be as ever: as a firewall that has lost its state. */
+  forget(): void;
   /** Resets all open connections; what is on its way is lost. */
   cut(): void;
   /** Lets bytes be on their way for so many milliseconds, in each direction. */
@@ -65,6 +67,7 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
 interface Link {
   readonly sockets: readonly Socket[];
   readonly lanes: readonly TcpLane[];
+  forgotten: boolean;
 }
 
 /** A cut or a stall that is to come. */
@@ -74,7 +77,7 @@ interface Fuse {
   readonly burnt: () => void;
 }
 
-class LocalProxy implements TcpProxy, Weather {
+class LocalProxy implements TcpProxy {
   readonly url: string;
   readonly #target: URL;
   readonly #port: number;
@@ -83,8 +86,8 @@ class LocalProxy implements TcpProxy, Weather {
   #hangUp = false;
   #fuse: Fuse | undefined;
   #emptied: (() => void) | undefined;
-  stalled = false;
-  delayMs = 0;
+  #stalled = false;
+  #delayMs = 0;
 
   constructor(target: URL, port: number) {
     this.#target = target;
@@ -100,17 +103,21 @@ class LocalProxy implements TcpProxy, Weather {
   }
 
   stall(): void {
-    this.stalled = true;
+    this.#stalled = true;
   }
 
   resume(): void {
-    this.stalled = false;
+    this.#stalled = false;
     this.#deliver();
   }
 
   delay(ms: number): void {
-    this.delayMs = ms;
+    this.#delayMs = ms;
     this.#deliver();
+  }
+
+  forget(): void {
+    for (const link of this.#links) link.forgotten = true;
   }
 
   cut(): void {
@@ -123,18 +130,6 @@ class LocalProxy implements TcpProxy, Weather {
 
   async stallAfterBytes(count: number, direction: Direction): Promise<void> {
     await this.#afterBytes(count, direction, () => this.stall());
-  }
-
-  admit(direction: Direction, bytes: number): number {
-    const fuse = this.#fuse;
-    if (fuse === undefined || fuse.direction !== direction) return bytes;
-    if (bytes <= fuse.left) {
-      fuse.left -= bytes;
-      return bytes;
-    }
-    this.#fuse = undefined;
-    fuse.burnt();
-    return fuse.left;
   }
 
   refuse(how: "reset" | "hang up" = "reset"): void {
@@ -157,7 +152,7 @@ class LocalProxy implements TcpProxy, Weather {
 
   async calm(): Promise<void> {
     this.#fuse = undefined;
-    this.delayMs = 0;
+    this.#delayMs = 0;
     this.resume();
     await this.accept();
   }
@@ -185,9 +180,11 @@ class LocalProxy implements TcpProxy, Weather {
     });
     const sockets = [client, server];
     const lanes: TcpLane[] = [];
-    const link: Link = { sockets, lanes };
+    const link: Link = { sockets, lanes, forgotten: false };
+    const weather = this.#weatherOf(link);
     const cut = (): void => cutLink(link);
-    lanes.push(new TcpLane(client, server, "toServer", this, cut), new TcpLane(server, client, "toClient", this, cut));
+    lanes.push(new TcpLane(client, server, "toServer", weather, cut));
+    lanes.push(new TcpLane(server, client, "toClient", weather, cut));
     let open = sockets.length;
     for (const socket of sockets) {
       socket.on("close", () => {
@@ -198,6 +195,32 @@ class LocalProxy implements TcpProxy, Weather {
       });
     }
     this.#links.add(link);
+  }
+
+  #weatherOf(link: Link): Weather {
+    const stalled = (): boolean => this.#stalled || link.forgotten;
+    const delayMs = (): number => this.#delayMs;
+    return {
+      get stalled() {
+        return stalled();
+      },
+      get delayMs() {
+        return delayMs();
+      },
+      admit: (direction, bytes) => this.#admit(direction, bytes),
+    };
+  }
+
+  #admit(direction: Direction, bytes: number): number {
+    const fuse = this.#fuse;
+    if (fuse === undefined || fuse.direction !== direction) return bytes;
+    if (bytes <= fuse.left) {
+      fuse.left -= bytes;
+      return bytes;
+    }
+    this.#fuse = undefined;
+    fuse.burnt();
+    return fuse.left;
   }
 
   #afterBytes(left: number, direction: Direction, act: () => void = () => {}): Promise<void> {

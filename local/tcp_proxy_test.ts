@@ -102,6 +102,21 @@ Deno.test("stall() keeps a sender waiting that sends much", async () => {
   for (const { socket } of [client, quick]) socket.destroy();
 });
 
+Deno.test("forget() leaves open connections with nobody at the other end, and new ones as ever", async () => {
+  await using echo = await startEcho();
+  await using proxy = await startTcpProxy(echo.url);
+  const client = new Client(proxy.url);
+  await client.say(1);
+  await until("it is answered", () => client.bytes === 1);
+  proxy.forget();
+  await client.say(1);
+  const next = new Client(proxy.url);
+  await next.say(1);
+  await until("the next one is answered", () => next.bytes === 1);
+  assertEquals([client.bytes, echo.heard], [1, 2]);
+  for (const { socket } of [client, next]) socket.destroy();
+});
+
 Deno.test("cut() resets every connection, and lets new ones be made", async () => {
   await using echo = await startEcho();
   await using proxy = await startTcpProxy(echo.url);

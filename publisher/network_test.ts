@@ -81,6 +81,20 @@ Deno.test("runPublisher() whose Redis is stalled at any step of a round says so,
   }));
 });
 
+for (const side of ["postgres", "redisProxy"] as const) {
+  Deno.test(`runPublisher() finds out that its connections to ${side} lead nowhere, and makes new ones`, async () => {
+    await using pipeline = await spoiledPipeline();
+    await using publisher = livePublisher(pipeline.postgres.url, pipeline.redisProxy.url);
+    await pipeline.send();
+    await pipeline.whenPublished();
+    pipeline[side].forget();
+    await pipeline.send();
+    await pipeline.whenPublished();
+    await healthy(publisher.health);
+    await pipeline.check();
+  });
+}
+
 Deno.test("runPublisher() that waits for a stalled Redis is fenced when its append arrives at last", async () => {
   await using pipeline = await spoiledPipeline();
   const { stream, redisProxy } = pipeline;
@@ -192,7 +206,7 @@ for (
   });
 }
 
-Deno.test("publisher whose connections are cut 40 times, also in the midst of messages, keeps its stream right, and lives", async () => {
+Deno.test("publisher whose connections are cut 30 times, also in the midst of messages, keeps its stream right, and lives", async () => {
   await using pipeline = await spoiledPipeline();
   let output = "";
   const daemon = await startDaemon("publisher", {
@@ -209,7 +223,7 @@ Deno.test("publisher whose connections are cut 40 times, also in the midst of me
   try {
     const stop = new AbortController();
     const sending = pipeline.keepSending(10, stop.signal);
-    await storm([pipeline.postgres, pipeline.redisProxy], { faults: "cuts", goesOn: (count) => count < 40 });
+    await storm([pipeline.postgres, pipeline.redisProxy], { faults: "cuts", goesOn: (count) => count < 30 });
     stop.abort();
     await sending;
     await pipeline.whenPublished(20_000);

@@ -12,15 +12,15 @@ const either = <T>(one: T, other: T): T => Math.random() < 0.5 ? one : other;
 /** The connection is lost: between two messages, or in the midst of one. */
 const cuts: readonly Fault[] = [
   async (proxy) => {
-    await wait(upTo(200));
+    await wait(upTo(150));
     proxy.cut();
   },
   async (proxy) => {
     const cut = proxy.cutAfterBytes(upTo(3_000), either("toClient", "toServer"));
-    await Promise.race([cut, wait(500)]);
+    await Promise.race([cut, wait(300)]);
   },
   // The first byte of a reply: what was asked for is done, and nobody knows.
-  async (proxy) => await Promise.race([proxy.cutAfterBytes(0, "toClient"), wait(500)]),
+  async (proxy) => await Promise.race([proxy.cutAfterBytes(0, "toClient"), wait(300)]),
 ];
 
 /** The connection is there, or not, and nobody says so. */
@@ -30,8 +30,12 @@ const stalls: readonly Fault[] = [
     await wait(upTo(4_000));
   },
   async (proxy) => {
-    await Promise.race([proxy.stallAfterBytes(upTo(3_000), either("toClient", "toServer")), wait(500)]);
+    await Promise.race([proxy.stallAfterBytes(upTo(3_000), either("toClient", "toServer")), wait(300)]);
     await wait(upTo(4_000));
+  },
+  async (proxy) => {
+    proxy.forget();
+    await wait(upTo(3_000));
   },
   async (proxy) => {
     proxy.refuse(either("reset", "hang up"));
