@@ -5,7 +5,8 @@ import { backoffMs } from "./retry.ts";
 /** A connection to Redis: the few calls that the pipeline makes of its client. */
 export interface RedisConnection {
   /**
-   * Sends one command. While the server is away it waits for the connection to come back.
+   * Sends one command. While the server is away it waits for the connection to come back. Once that has been away for longer than a
+   * command may take, it fails at once instead, so that no commands pile up.
    *
    * @throws {Error} Redis refuses the command (the message begins with its error code), or the connection stays away too long
    */
@@ -61,15 +62,20 @@ export function connectRedis(url: string, options: RedisOptions): RedisConnectio
     protocol: 2,
     connectionName: options.clientName,
     connectTimeout: 10_000,
-    commandTimeout,
-    // The command's own time-out bounds the waiting, however many reconnections that takes.
+    // A connection on which nothing comes back is cut and made again: TCP itself would try for a quarter of an hour. Commands that were
+    // sent on it are sent again, also those that their callers have given up, so each of them must bear that.
+    socketTimeout: commandTimeout,
+    // The time-out of `send` bounds the waiting, however many reconnections that takes.
     maxRetriesPerRequest: null,
     retryStrategy: (failures) => backoffMs(failures, { baseMs: 50, maxMs: 2_000 }),
   });
   let connected = false;
+  let awaySince: number | undefined = performance.now();
   let reconnected: (() => void)[] = [];
   client.on("error", (error) => logger?.warn("Redis connection failed", { error: describeError(error) }));
+  client.on("close", () => awaySince ??= performance.now());
   client.on("ready", () => {
+    awaySince = undefined;
     if (connected) {
       logger?.info("Redis connection is back");
       for (const callback of reconnected) callback();
@@ -77,15 +83,30 @@ export function connectRedis(url: string, options: RedisOptions): RedisConnectio
     connected = true;
   });
   const defined = new Set<string>();
+  /** Sends a command, and gives it up when it takes too long. */
+  const send = async (command: () => Promise<unknown>): Promise<unknown> => {
+    const awayMs = awaySince === undefined ? 0 : performance.now() - awaySince;
+    if (awayMs > commandTimeout) throw timeOut(`its connection is away for ${Math.round(awayMs / 1_000)} s`);
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => late.reject(timeOut(`no answer came in ${commandTimeout} ms`)),
+      commandTimeout,
+    );
+    try {
+      return await Promise.race([command(), late.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
   return {
-    call: (command, ...args) => client.call(command, ...args),
-    evaluate(script, key, args) {
+    call: (command, ...args) => send(() => client.call(command, ...args)),
+    evaluate: (script, key, args) => {
       if (!defined.has(script.name)) {
         client.defineCommand(script.name, { lua: script.lua, numberOfKeys: 1 });
         defined.add(script.name);
       }
       const run = (client as unknown as Record<string, Command>)[script.name]!;
-      return run.call(client, key, ...args);
+      return send(() => run.call(client, key, ...args));
     },
     onReconnect(callback) {
       reconnected.push(callback);
@@ -106,4 +127,8 @@ export function connectRedis(url: string, options: RedisOptions): RedisConnectio
       await ended;
     },
   };
+}
+
+function timeOut(reason: string): Error {
+  return Object.assign(new Error(`Cannot wait for Redis any longer: ${reason}`), { code: "ETIMEDOUT" });
 }

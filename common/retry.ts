@@ -67,6 +67,22 @@ const TRANSIENT_CODES: ReadonlySet<string> = new Set([
   "CONNECT_TIMEOUT",
 ]);
 
+/**
+ * Whether an error says that a connection was lost or cannot be made: it may be back at any moment, without notice.
+ *
+ * @example
+ * ```ts
+ * import { isConnectionLoss } from "@events-pipeline/common/retry";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(isConnectionLoss(Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" })), true);
+ * assertEquals(isConnectionLoss(Object.assign(new Error("deadlock detected"), { code: "40P01" })), false);
+ * ```
+ */
+export function isConnectionLoss(error: unknown): boolean {
+  return error instanceof Error && "code" in error && TRANSIENT_CODES.has(String(error.code));
+}
+
 /** What the Redis client calls its own connection errors. */
 const TRANSIENT_MESSAGES = /^(?:Connection is closed|Command timed out|Socket timeout|Stream isn't writeable)/;
 

@@ -13,17 +13,29 @@ export class ConnectionLostError extends Error {
   }
 }
 
-/** How many connections each pool has lost; known for the pools that `connectPostgres` makes. */
-const losses = new WeakMap<object, { count: number }>();
+/** The connections that a pool has lost. */
+interface Losses {
+  /** How many. */
+  count: number;
+  /** What ended the last one. */
+  reason: Error | undefined;
+}
 
-/** Counts the connections that a pool loses. @returns to be called at each loss */
-export function countLosses(sql: () => Sql): () => void {
-  const counter = { count: 0 };
-  return () => {
+/** The losses of each pool; known for the pools that `connectPostgres` makes. */
+const losses = new WeakMap<object, Losses>();
+
+/** Counts the connections that a pool loses. @returns to be called at each loss, with what ended the connection */
+export function countLosses(sql: () => Sql): (reason?: Error) => void {
+  const counter: Losses = { count: 0, reason: undefined };
+  return (reason) => {
     losses.set(sql(), counter);
     counter.count++;
+    counter.reason = reason;
   };
 }
+
+/** How postgres.js says that the connection of a query was closed. */
+const CLOSED = "CONNECTION_CLOSED";
 
 /** How a transaction is run. */
 export interface TransactionOptions {
@@ -68,6 +80,11 @@ export async function transaction<T>(
   });
   try {
     return await running as T;
+  } catch (error) {
+    const reason = losses.get(sql)?.reason;
+    // The client says only that the connection is closed, and not why.
+    const closed = error instanceof Error && "code" in error && error.code === CLOSED;
+    throw closed && !(error instanceof ConnectionLostError) ? reason ?? error : error;
   } finally {
     over = true;
   }

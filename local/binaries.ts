@@ -67,6 +67,13 @@ async function* redisFolders(): AsyncGenerator<string> {
   yield* homebrewFolders(/^redis(@[\d.]+)?$/);
 }
 
+async function* pgBouncerFolders(): AsyncGenerator<string> {
+  const pooler = await onPath("pgbouncer");
+  if (pooler) yield pooler.slice(0, pooler.lastIndexOf("/"));
+  yield "/usr/sbin";
+  yield* homebrewFolders(/^pgbouncer$/);
+}
+
 /** The folder with `initdb` and `postgres` on this machine, if there is one. */
 export function findPostgres(): Promise<string | undefined> {
   return firstFolderWith(["initdb", "postgres"], postgresFolders());
@@ -75,6 +82,11 @@ export function findPostgres(): Promise<string | undefined> {
 /** The folder with `redis-server` on this machine, if there is one. */
 export function findRedis(): Promise<string | undefined> {
   return firstFolderWith(["redis-server"], redisFolders());
+}
+
+/** The folder with `pgbouncer` on this machine, if there is one. */
+export function findPgBouncer(): Promise<string | undefined> {
+  return firstFolderWith(["pgbouncer"], pgBouncerFolders());
 }
 
 /** The programs of Ceph that an S3 server is made of. */

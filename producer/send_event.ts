@@ -87,6 +87,7 @@ export async function sendEvent(tx: Sql | TransactionSql, options: SendEventOpti
  * @returns the events' ids, in the same order
  * @throws {TypeError} as `sendEvent`; nothing was sent
  * @throws {InvalidEventError} as `sendEvent`; nothing was sent
+ * @throws {Error} the pool prepares statements behind a pooler that does not keep them
  *
  * @example
  * ```ts
@@ -110,8 +111,25 @@ export async function sendEvents(tx: Sql | TransactionSql, options: SendEventsOp
   const metadata = encodeMetadata(options.metadata ?? {}, what);
   if (events.length === 0) return [];
   const eventIds = events.map(() => uuidV7());
-  await insertOutboxRows(tx, { stream, metadata, eventIds, types: events.map((event) => event.type), payloads });
+  try {
+    await insertOutboxRows(tx, { stream, metadata, eventIds, types: events.map((event) => event.type), payloads });
+  } catch (error) {
+    throw explained(error, what);
+  }
   return eventIds;
+}
+
+/** PostgreSQL's codes for a prepared statement that is not there, or that is there already. */
+const LOST_STATEMENT: ReadonlySet<unknown> = new Set(["26000", "42P05"]);
+
+/** The caller's pool prepares statements, and its next transaction meets another session of the server: that has to be said. */
+function explained(error: unknown, what: string): unknown {
+  if (!(error instanceof Error && "code" in error && LOST_STATEMENT.has(error.code))) return error;
+  return new Error(
+    `Cannot send ${what}: ${error.message}, as behind PgBouncer in transaction mode. Make the pool with 'prepare: false', or add ` +
+      `'?prepare=false' to its URL`,
+    { cause: error },
+  );
 }
 
 function checkGuarantee(tx: Sql | TransactionSql, guarantee: Guarantee, what: string): void {

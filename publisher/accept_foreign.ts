@@ -35,7 +35,7 @@ export async function acceptForeign(options: AcceptForeignOptions): Promise<void
       settledIds: new SettledIds(),
       limits: { rows: 1_000, bytes: 1024 * 1024 },
       maxEventBytes: Infinity,
-      idleLimitMs: 15_000,
+      sessionLimits: { idleMs: 15_000, answerMs: 30_000 },
       acceptForeign: true,
       onRepair(repair) {
         if (repair.kind !== "adopted" || repair.foreign === 0) return;

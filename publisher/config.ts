@@ -39,6 +39,8 @@ export const publisherCommand = {
     PUBLISHER_WAIT_REPLICAS: optionalCountSetting("Replicas that must have an append before it counts"),
     PUBLISHER_WAIT_SECONDS: secondsSetting("How long to wait for them", 2),
     PUBLISHER_IDLE_LIMIT_SECONDS: secondsSetting("How long a paused publisher may hold a stream", 15),
+    PUBLISHER_DATABASE_ANSWER_SECONDS: secondsSetting("How long PostgreSQL may take for a statement", 30),
+    PUBLISHER_REDIS_ANSWER_SECONDS: secondsSetting("How long Redis may take for a command", 10),
     PUBLISHER_KEEP_SECONDS: secondsSetting("How long a published row stays in the outbox", 7 * 24 * 3_600),
     PUBLISHER_CLEAN_SECONDS: secondsSetting("How often the outbox is cleaned", 300),
     PUBLISHER_CLEAN_ROWS: countSetting("Rows a batch of the clean-up", 1_000),

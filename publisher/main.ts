@@ -48,13 +48,18 @@ const exitCode = await runDaemon(logger, async ({ stop }) => {
     cleanUp.use(await startMonitor({ address: settings.MONITOR_ADDRESS, health, metrics, logger }));
   }
   const connect = (url: string, applicationName: string, connections: number): Sql => {
-    const sql = connectPostgres(url, { applicationName, connections, logger });
+    const answerLimitMs = settings.PUBLISHER_DATABASE_ANSWER_SECONDS;
+    const sql = connectPostgres(url, { applicationName, connections, answerLimitMs, logger });
     cleanUp.defer(() => closePostgres(sql));
     return sql;
   };
   const sql = connect(settings.DATABASE_URL, "events-publisher", settings.PUBLISHER_CONCURRENCY + 1);
   const wakeUpSql = connect(settings.DATABASE_URL, "events-publisher wake-up", 1);
-  const redis = connectRedis(settings.REDIS_URL, { clientName: "events-publisher", logger });
+  const redis = connectRedis(settings.REDIS_URL, {
+    clientName: "events-publisher",
+    commandTimeoutMs: settings.PUBLISHER_REDIS_ANSWER_SECONDS,
+    logger,
+  });
   cleanUp.defer(() => redis.close());
   await whenAvailable(
     { logger, health, signal: stop, part: "database" },
@@ -82,6 +87,7 @@ const exitCode = await runDaemon(logger, async ({ stop }) => {
     pollMs: settings.PUBLISHER_POLL_SECONDS,
     verifyMs: settings.PUBLISHER_VERIFY_SECONDS,
     idleLimitMs: settings.PUBLISHER_IDLE_LIMIT_SECONDS,
+    answerLimitMs: settings.PUBLISHER_DATABASE_ANSWER_SECONDS,
     ...(settings.PUBLISHER_WAIT_REPLICAS === undefined ? {} : {
       replicaWait: { replicas: settings.PUBLISHER_WAIT_REPLICAS, timeoutMs: settings.PUBLISHER_WAIT_SECONDS },
     }),

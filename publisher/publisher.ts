@@ -47,6 +47,8 @@ export interface PublisherOptions {
   readonly verifyMs?: number;
   /** How long the server lets a paused publisher hold a stream, in milliseconds. @default 15000 */
   readonly idleLimitMs?: number;
+  /** How long a statement of a round may take, in milliseconds: at least as long as the pool's `answerLimitMs`. @default 30000 */
+  readonly answerLimitMs?: number;
   /** How long a stream that fails is left alone. @default from 250 ms to 30 s */
   readonly backoff?: Backoff;
   /** How many replicas must have an append before it counts. @default none */
@@ -76,6 +78,9 @@ const SETTLE_MS = 1_000;
 
 /** The outbox is looked at this often where notifications do not arrive, in milliseconds. */
 const DEAF_POLL_MS = 500;
+
+/** The longest wait until the outbox is looked at again when that has failed, in milliseconds: one light query tells that it is back. */
+const OUTBOX_RETRY_MS = 5_000;
 
 /** A loop that has not come round for so long, in milliseconds, is a stall. */
 const STALL_MS = 60_000;
@@ -134,7 +139,7 @@ class Publisher {
       settledIds: this.#settledIds,
       limits: { rows: options.batchRows ?? 1_000, bytes: options.batchBytes ?? 1024 * 1024 },
       maxEventBytes: options.maxEventBytes ?? 32 * 1024 * 1024,
-      idleLimitMs: options.idleLimitMs ?? 15_000,
+      sessionLimits: { idleMs: options.idleLimitMs ?? 15_000, answerMs: options.answerLimitMs ?? 30_000 },
       replicaWait: options.replicaWait,
       atStep: options.atStep,
       onRepair: (repair) => {
@@ -148,7 +153,12 @@ class Publisher {
         );
       },
     };
-    this.#wakeUp = new WakeUp(options.wakeUpSql, this.#settledIds, logger);
+    this.#wakeUp = new WakeUp(options.wakeUpSql, {
+      settledIds: this.#settledIds,
+      logger,
+      // It is polled with this at least so often, so a session that hears nothing for longer has no client any more.
+      idleLimitMs: (options.idleLimitMs ?? 15_000) + (options.pollMs ?? 1_000),
+    });
     this.#pumps = new StreamPumps({
       publish: async (stream) => {
         const begun = performance.now();
@@ -190,6 +200,7 @@ class Publisher {
     const { redis, signal, once = false } = this.#options;
     redis.onReconnect(() => {
       this.#verifyAt = 0;
+      this.#pumps.retryNow();
       this.#wakeUp.wake();
     });
     const wake = (): void => this.#wakeUp.wake();
@@ -206,13 +217,17 @@ class Publisher {
           const idle = await this.#turn();
           if (once && idle) break;
           if (once) failAfterRetries(this.#pumps);
+          if (failures > 0) this.#pumps.retryNow();
           failures = 0;
           this.#health.recover("outbox");
           this.#aliveAt = Date.now();
           await this.#rest();
         } catch (error) {
           if (once && (failures + 1 >= ONCE_FAILURES || error instanceof StreamFailedError)) throw error;
-          const waitMs = backoffMs(++failures, this.#backoff);
+          const waitMs = backoffMs(++failures, {
+            ...this.#backoff,
+            maxMs: Math.min(this.#backoff.maxMs, OUTBOX_RETRY_MS),
+          });
           this.#health.fail("outbox", describeError(error));
           this.#logger.error("Cannot read the outbox", { failures, retryInMs: waitMs, error: describeError(error) });
           this.#aliveAt = Date.now();

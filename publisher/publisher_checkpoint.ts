@@ -11,9 +11,23 @@ export interface LockedStream {
   readonly incarnation: string;
 }
 
+/** How long the server lets a transaction hold a stream whose publisher is paused, dead, or cut off. */
+export interface SessionLimits {
+  /** Without a word from the publisher, or without its taking what it is sent, in milliseconds. */
+  readonly idleMs: number;
+  /** In one statement, in milliseconds. */
+  readonly answerMs: number;
+}
+
 /**
  * Locks a stream for this transaction and reads its checkpoint. The row lock is the publisher's whole ownership, so nobody is
- * elected and nothing has to expire; `idleLimitMs` is how long the server lets a paused publisher hold it.
+ * elected and nothing has to expire. The server takes it away from a publisher that is gone and could not say so. That takes three
+ * settings, all of this transaction only, so they hold behind a pooler too:
+ *
+ * - idle_in_transaction_session_timeout, when the server waits for the publisher's next statement;
+ * - tcp_user_timeout, when it waits for the publisher to take a reply: a session that is sending does not count as idle;
+ * - statement_timeout, when it works on a statement, so that this ends in an error that says so before the publisher gives up on
+ *   the connection.
  *
  * The transaction's commit does not wait for the disk. A server that crashes before it got there loses what a publisher loses that
  * crashes before its commit: the next round finds the stream ahead and adopts the entries. Whoever reads the checkpoint and
@@ -24,12 +38,14 @@ export interface LockedStream {
 export async function lockStream(
   tx: TransactionSql,
   stream: string,
-  idleLimitMs: number,
+  { idleMs, answerMs }: SessionLimits,
 ): Promise<LockedStream | undefined> {
   const [row] = await tx<{ checkpoint: string; now_ms: string; incarnation: string }[]>`
     SELECT checkpoint, floor(extract(epoch FROM clock_timestamp()) * 1000)::text AS now_ms,
            pg_postmaster_start_time()::text AS incarnation,
-           set_config('idle_in_transaction_session_timeout', ${String(idleLimitMs)}, true),
+           set_config('idle_in_transaction_session_timeout', ${String(idleMs)}, true),
+           set_config('tcp_user_timeout', ${String(idleMs)}, true),
+           set_config('statement_timeout', ${String(Math.ceil(answerMs * 0.9))}, true),
            set_config('synchronous_commit', 'off', true)
     FROM events.stream_lease WHERE stream_name = ${stream} AND role = 'publisher'
     FOR UPDATE SKIP LOCKED`;

@@ -4,7 +4,13 @@ import { transaction } from "@events-pipeline/common/transaction";
 import type { Sql, TransactionSql } from "postgres";
 import { appendEntries, type ReplicaWait } from "./append_script.ts";
 import { type BatchLimits, markPublished, type OutboxBatch, type OutboxRow, readUnpublished } from "./outbox_rows.ts";
-import { createCheckpoint, type LockedStream, lockStream, saveCheckpoint } from "./publisher_checkpoint.ts";
+import {
+  createCheckpoint,
+  type LockedStream,
+  lockStream,
+  saveCheckpoint,
+  type SessionLimits,
+} from "./publisher_checkpoint.ts";
 import { repairStream } from "./repair.ts";
 import type { Repair } from "./repair_report.ts";
 import type { SettledIds } from "./settled_ids.ts";
@@ -22,8 +28,8 @@ export interface RoundContext {
   readonly limits: BatchLimits;
   /** The longest payload that Redis is asked to take, in bytes. */
   readonly maxEventBytes: number;
-  /** How long the server lets a paused publisher hold a stream, in milliseconds. */
-  readonly idleLimitMs: number;
+  /** What the server allows the transaction that holds a stream. */
+  readonly sessionLimits: SessionLimits;
   /** Whether an append must reach replicas to count. */
   readonly replicaWait?: ReplicaWait | undefined;
   /** Where unpublished rows begin. */
@@ -97,10 +103,10 @@ export async function publishRound(context: RoundContext, stream: string): Promi
 const SERIALIZATION_FAILURE = "40001";
 
 async function publishIn(tx: TransactionSql, context: RoundContext, stream: string): Promise<Committing> {
-  const { limits, settledIds, idleLimitMs } = context;
+  const { limits, settledIds, sessionLimits } = context;
   // In one go. If the lock is had, nobody has changed the checkpoint since the snapshot, so the rows fit it.
   const [locked, first] = await Promise.all([
-    lockStream(tx, stream, idleLimitMs),
+    lockStream(tx, stream, sessionLimits),
     readUnpublished(tx, stream, settledIds.floorOf(stream), limits),
   ]);
   if (locked === undefined) return { kind: await createCheckpoint(tx, stream) ? "repaired" : "busy" };

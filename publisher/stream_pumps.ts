@@ -1,5 +1,5 @@
 import { describeError, type Logger } from "@events-pipeline/common/logger";
-import { type Backoff, backoffMs, sleep } from "@events-pipeline/common/retry";
+import { type Backoff, backoffMs, isConnectionLoss, sleep } from "@events-pipeline/common/retry";
 import type { RoundOutcome } from "./round.ts";
 
 /** How the pumps of {@linkcode StreamPumps} run. */
@@ -27,6 +27,9 @@ export interface StreamPumpsOptions {
   /** The clock, in Unix milliseconds. */
   readonly now: () => number;
 }
+
+/** The longest wait after a connection was lost, in milliseconds: it is not the stream's fault, and a new one is made in no time. */
+const LOST_RETRY_MS = 5_000;
 
 interface Trouble {
   readonly failures: number;
@@ -76,6 +79,11 @@ export class StreamPumps {
     return started;
   }
 
+  /** Has the streams in trouble tried again at the next start, without the rest of their wait: what they wait for may be back. */
+  retryNow(): void {
+    for (const [stream, trouble] of this.#troubles) this.#troubles.set(stream, { ...trouble, retryAt: 0 });
+  }
+
   /** When the first stream in trouble is due again, in Unix milliseconds; `Infinity` when none is in trouble. */
   get nextRetryAt(): number {
     return Math.min(Infinity, ...[...this.#troubles.values()].map((trouble) => trouble.retryAt));
@@ -102,7 +110,8 @@ export class StreamPumps {
         await admit(stop);
         const outcome = await publish(stream);
         if (outcome.kind === "busy") {
-          this.#troubles.set(stream, { failures: 0, retryAt: now() + busyMs });
+          // One that failed before is tried until it works: that others publish it does not say that this publisher can.
+          this.#troubles.set(stream, { failures: 0, ...this.#troubles.get(stream), retryAt: now() + busyMs });
           return published;
         }
         if (outcome.kind === "repaired") continue;
@@ -113,7 +122,8 @@ export class StreamPumps {
       if (this.#troubles.delete(stream)) onState(stream);
     } catch (error) {
       const failures = (this.#troubles.get(stream)?.failures ?? 0) + 1;
-      const waitMs = backoffMs(failures, backoff);
+      const maxMs = isConnectionLoss(error) ? Math.min(backoff.maxMs, LOST_RETRY_MS) : backoff.maxMs;
+      const waitMs = backoffMs(failures, { ...backoff, maxMs });
       this.#troubles.set(stream, { failures, error, retryAt: now() + waitMs });
       onState(stream, error);
       logger.error("Cannot publish", { stream, failures, retryInMs: waitMs, error: describeError(error) });

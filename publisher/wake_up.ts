@@ -1,4 +1,5 @@
 import { describeError, type Logger } from "@events-pipeline/common/logger";
+import { sleep } from "@events-pipeline/common/retry";
 import { WAKE_UP_CHANNEL, WAKE_UP_LOCK } from "@events-pipeline/producer/outbox";
 import type { Sql } from "postgres";
 import { readBackloggedStreams } from "./outbox_rows.ts";
@@ -6,6 +7,19 @@ import type { SettledIds } from "./settled_ids.ts";
 
 /** How long the test notification may take to come back, in milliseconds. */
 const PROBE_MS = 2_000;
+
+/** How long the client may take to stop listening, in milliseconds. It matters little: the session ends anyway. */
+const UNLISTEN_MS = 1_000;
+
+/** What {@linkcode WakeUp} works with, besides its connection. */
+export interface WakeUpOptions {
+  /** Where unpublished rows begin. */
+  readonly settledIds: SettledIds;
+  /** Told when only polling is left. */
+  readonly logger: Logger;
+  /** How long the server keeps the lock for a session that says nothing, in milliseconds: longer than from poll to poll. */
+  readonly idleLimitMs: number;
+}
 
 /**
  * The publisher's side of the gated wake-up. Armed means: this publisher holds the wake-up lock, so every transaction that
@@ -20,6 +34,7 @@ export class WakeUp {
   readonly #sql: Sql;
   readonly #settledIds: SettledIds;
   readonly #logger: Logger;
+  readonly #idleLimitMs: number;
   #backendPid: number | undefined;
   #armedPid: number | undefined;
   #standby = false;
@@ -29,10 +44,11 @@ export class WakeUp {
   #unlisten: (() => Promise<void>) | undefined;
 
   /** @param sql a pool of one connection, used by nobody else */
-  constructor(sql: Sql, settledIds: SettledIds, logger: Logger) {
+  constructor(sql: Sql, { settledIds, logger, idleLimitMs }: WakeUpOptions) {
     this.#sql = sql;
     this.#settledIds = settledIds;
     this.#logger = logger;
+    this.#idleLimitMs = idleLimitMs;
   }
 
   /** Whether notifications arrive. Without them only polling tells of new events. */
@@ -44,14 +60,16 @@ export class WakeUp {
   async listen(): Promise<void> {
     const probe = `probe ${crypto.randomUUID()}`;
     const arrived = Promise.withResolvers<boolean>();
-    const timer = setTimeout(() => arrived.resolve(false), PROBE_MS);
+    let timer: ReturnType<typeof setTimeout> | undefined;
     try {
       const onNotify = (payload: string): void => payload === probe ? arrived.resolve(true) : this.wake();
       const listening = await this.#sql.listen(WAKE_UP_CHANNEL, onNotify, () => this.wake());
       this.#unlisten = listening.unlisten;
       await this.#sql`SELECT pg_notify(${WAKE_UP_CHANNEL}, ${probe})`;
+      timer = setTimeout(() => arrived.resolve(false), PROBE_MS);
       this.#listening = await arrived.promise;
       if (this.#listening) return;
+      await this.unlisten(); // Or a session that others share would go on listening.
       this.#logger.warn("Notifications do not arrive, as behind PgBouncer in transaction mode: polling instead");
     } catch (error) {
       this.#logger.warn("Cannot listen for new events: polling instead", { error: describeError(error) });
@@ -60,9 +78,13 @@ export class WakeUp {
     }
   }
 
-  /** Stops listening. */
+  /** Stops listening. Does not wait long for a server that does not answer. */
   async unlisten(): Promise<void> {
-    await this.#unlisten?.();
+    const unlisten = this.#unlisten;
+    this.#unlisten = undefined;
+    const done = new AbortController();
+    await Promise.race([unlisten?.(), sleep(UNLISTEN_MS, done.signal)]);
+    done.abort();
   }
 
   /** The streams that have unpublished rows. */
@@ -84,14 +106,17 @@ export class WakeUp {
   }
 
   /**
-   * Tries to arm. Poll once more after it.
+   * Tries to arm. Poll once more after it. The server ends the session, and so gives back the lock, when it hears nothing from it for
+   * too long (from PostgreSQL 14 on): a publisher that was cut off would make every writer notify until TCP gives up, after hours.
    *
    * @returns `armed`; `standby` when another publisher holds the lock, which means that writers notify; `writers` when a
    * transaction is under way that has inserted and did not notify
    */
   async arm(): Promise<"armed" | "standby" | "writers"> {
     const [row] = await this.#sql<{ taken: boolean; pid: number }[]>`
-      SELECT pg_try_advisory_lock(${WAKE_UP_LOCK}) AS taken, pg_backend_pid() AS pid`;
+      SELECT pg_try_advisory_lock(${WAKE_UP_LOCK}) AS taken, pg_backend_pid() AS pid,
+             CASE WHEN current_setting('idle_session_timeout', true) IS NOT NULL
+               THEN set_config('idle_session_timeout', ${String(this.#idleLimitMs)}, false) END`;
     if (row!.taken) {
       this.#armedPid = this.#backendPid = row!.pid;
       this.#standby = false;

@@ -17,14 +17,19 @@ export function livePublisher(
   redisUrl: string,
   options: Partial<PublisherOptions> = {},
 ): LivePublisher {
-  const sql = connectPostgres(databaseUrl, { applicationName: "live publisher" });
-  const wakeUpSql = connectPostgres(databaseUrl, { applicationName: "live publisher", connections: 1 });
+  const pool = {
+    applicationName: "live publisher",
+    answerLimitMs: 1_000,
+    ...(options.logger === undefined ? {} : { logger: options.logger }),
+  };
+  const sql = connectPostgres(databaseUrl, pool);
+  const wakeUpSql = connectPostgres(databaseUrl, { ...pool, connections: 1 });
   const redis = connectRedis(redisUrl, { clientName: "live publisher", commandTimeoutMs: 1_000 });
   const stop = new AbortController();
   const health = new Health();
   const running = runPublisher({
     ...{ sql, wakeUpSql, redis, health, signal: stop.signal },
-    ...{ pollMs: 50, verifyMs: 100, idleLimitMs: 1_000, backoff: { baseMs: 20, maxMs: 100 } },
+    ...{ pollMs: 50, verifyMs: 100, idleLimitMs: 1_000, answerLimitMs: 1_000, backoff: { baseMs: 20, maxMs: 100 } },
     ...options,
   });
   return {

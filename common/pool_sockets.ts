@@ -1,0 +1,36 @@
+import { PostgresSocket, type PostgresSocketOptions } from "./postgres_socket.ts";
+import { sleep } from "./retry.ts";
+
+/** The sockets of one pool, so that none outlives it. */
+export class PoolSockets {
+  readonly #sockets = new Set<PostgresSocket>();
+  #closed = false;
+  #emptied: (() => void) | undefined;
+
+  /** Makes a socket. That of a closed pool is at its end at once. */
+  add(options: PostgresSocketOptions): PostgresSocket {
+    const socket = new PostgresSocket(options);
+    this.#sockets.add(socket);
+    socket.on("close", () => {
+      this.#sockets.delete(socket);
+      if (this.#sockets.size === 0) this.#emptied?.();
+    });
+    if (this.#closed) socket.destroy(new Error("Cannot connect to PostgreSQL: the pool is closed"));
+    return socket;
+  }
+
+  /**
+   * Waits until every socket is closed, then cuts what is left.
+   *
+   * @param ended resolves when the client has nothing more to do, if it notices
+   */
+  async close(ended: Promise<void>, ms: number): Promise<void> {
+    const { promise: emptied, resolve } = Promise.withResolvers<void>();
+    const done = new AbortController();
+    this.#emptied = resolve;
+    if (this.#sockets.size > 0) await Promise.race([ended, emptied, sleep(ms, done.signal)]);
+    done.abort();
+    this.#closed = true;
+    await Promise.all([...this.#sockets].map((socket) => socket.close()));
+  }
+}

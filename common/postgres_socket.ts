@@ -1,0 +1,203 @@
+import type { Buffer } from "node:buffer";
+import { EventEmitter } from "node:events";
+import { connect, type Socket } from "node:net";
+import { AnswerWatch, NoAnswerError } from "./answer_watch.ts";
+import { SessionStart } from "./session_start.ts";
+import { secureSocket, type TlsMode } from "./secure_socket.ts";
+
+/** Where a {@linkcode PostgresSocket} connects, and what it sees to. */
+export interface PostgresSocketOptions {
+  /** The server's name or address. */
+  readonly host: string;
+  /** Its port. */
+  readonly port: number;
+  /** Its Unix socket, instead of host and port. */
+  readonly path?: string | undefined;
+  /** How the connection is encrypted. @default not at all */
+  readonly tls?: TlsMode | false | null | undefined;
+  /** Whether the server expects TLS without being asked. */
+  readonly directTls: boolean;
+  /** For how long the server may be silent while it owes an answer, in milliseconds. @default for ever */
+  readonly answerLimitMs?: number | undefined;
+  /** Called when there is a pooler between this client and PostgreSQL. @default nobody looks */
+  readonly onPooler?: (() => void) | undefined;
+  /** Called with what ended the connection, just before the client is told. */
+  readonly onFault: (fault: Error) => void;
+}
+
+/** A cancel request has this number where a session has the version of the protocol. */
+const CANCEL_REQUEST = 80_877_102;
+
+/** The version of the protocol with which a session begins. */
+const SESSION = 196_608;
+
+/** How long the client may take to begin, in milliseconds: it does so at once. */
+const BEGIN_MS = 200;
+
+/** How long an orderly end may take, in milliseconds. */
+const END_MS = 2_000;
+
+/**
+ * The socket that postgres.js is given. It tells of a fault as postgres.js 3.4 needs it: the error and the close in one go. A query
+ * that is sent between the two, as its own ROLLBACK is, is never answered, and leaves a connection that answers the wrong queries, or
+ * none any more. A server that hangs up before the session has begun is a fault too: postgres.js would connect again at once, and
+ * again, and tell nobody. And so is a client that does not begin: bytes that it meant for the connection before are in its way then,
+ * which it gets rid of by connecting some times.
+ */
+export class PostgresSocket extends EventEmitter {
+  readonly #options: PostgresSocketOptions;
+  readonly #raw: Socket;
+  readonly #watch: AnswerWatch | undefined;
+  /** `undefined` until it is encrypted. */
+  #socket: Socket | undefined;
+  readonly #early: Uint8Array[] = [];
+  /** What the client's first message says it is here for. */
+  #purpose: "session" | "cancel" | undefined;
+  #start: SessionStart | undefined;
+  #fault: Error | undefined;
+  #closed = false;
+  #ended = false;
+  #gone = false;
+  /** Ends what is not begun, or not ended, in time. */
+  #timer: ReturnType<typeof setTimeout>;
+
+  /** Connects. */
+  constructor(options: PostgresSocketOptions) {
+    super();
+    this.#options = options;
+    const { host, port, path, tls, directTls, answerLimitMs } = options;
+    if (answerLimitMs !== undefined) {
+      const onSilence = (): void => this.destroy(new NoAnswerError(path ?? `${host}:${port}`, answerLimitMs));
+      this.#watch = new AnswerWatch(answerLimitMs, onSilence);
+    }
+    this.#start = new SessionStart({
+      deliver: (bytes) => this.emit("data", bytes),
+      ask: (bytes) => {
+        this.#watch?.sent(bytes);
+        this.#socket?.write(bytes);
+      },
+      onPooler: options.onPooler,
+    });
+    this.#timer = setTimeout(() => this.destroy(this.#unreachable("the client does not begin")), BEGIN_MS);
+    this.#raw = path === undefined ? connect(port, host) : connect(path);
+    this.#listen(this.#raw);
+    if (!tls) {
+      this.#use(this.#raw);
+      return;
+    }
+    secureSocket(this.#raw, host, tls, directTls).then((socket) => {
+      if (socket !== this.#raw) this.#listen(socket);
+      this.#use(socket);
+    }, (error) => this.destroy(error));
+  }
+
+  /** As a socket's: postgres.js asks whether it is `open`, and whether it is `closed`. It may be written to from the start. */
+  get readyState(): "open" | "closed" {
+    return this.#closed ? "closed" : "open";
+  }
+
+  /** Sends bytes. @returns whether more are welcome */
+  write(bytes: Uint8Array, done?: () => void): boolean {
+    if (this.#purpose === undefined) this.#begin(bytes);
+    else this.#watch?.sent(bytes);
+    if (this.#socket !== undefined) return this.#socket.write(bytes, done);
+    this.#early.push(bytes);
+    return true;
+  }
+
+  /** Sends the last bytes, and ends the connection: in order if the server answers, and in any case. */
+  end(bytes: Uint8Array): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.destroy(), END_MS);
+    this.#watch?.end();
+    if (this.#socket === undefined) this.destroy();
+    else this.#socket.end(bytes);
+  }
+
+  /** Ends the connection at once. */
+  destroy(fault?: Error): void {
+    this.#fault ??= fault;
+    this.#socket?.destroy();
+    this.#raw.destroy();
+  }
+
+  /** Ends the connection at once. Resolves when it is gone. */
+  async close(): Promise<void> {
+    if (this.#gone) return;
+    const gone = new Promise((resolve) => this.once("close", resolve));
+    this.destroy();
+    await gone;
+  }
+
+  /** Has the system look whether the other machine is still there. */
+  setKeepAlive(on: boolean, ms: number): void {
+    this.#raw.setKeepAlive(on, ms);
+  }
+
+  /** Reads no more until {@linkcode PostgresSocket.resume}. */
+  pause(): void {
+    this.#socket?.pause();
+  }
+
+  /** Reads on. */
+  resume(): void {
+    this.#socket?.resume();
+  }
+
+  #begin(bytes: Uint8Array): void {
+    clearTimeout(this.#timer);
+    const code = bytes.length < 8 ? 0 : new DataView(bytes.buffer, bytes.byteOffset).getUint32(4);
+    this.#purpose = code === CANCEL_REQUEST ? "cancel" : "session";
+    if (code === SESSION) this.#watch?.begin();
+    else if (code !== CANCEL_REQUEST) this.destroy(this.#unreachable("the client does not begin a session"));
+  }
+
+  #unreachable(reason: string, cause?: Error): Error {
+    const { host, port, path } = this.#options;
+    const error = new Error(`Cannot reach PostgreSQL at ${path ?? `${host}:${port}`}: ${reason}`, { cause });
+    return Object.assign(error, { code: cause !== undefined && "code" in cause ? cause.code : "ECONNRESET" });
+  }
+
+  #listen(socket: Socket): void {
+    socket.on("error", (error) => this.#fault ??= this.#unreachable(error.message, error));
+    socket.on("close", () => this.#onClose());
+  }
+
+  #use(socket: Socket): void {
+    this.#socket = socket;
+    socket.on("drain", () => this.emit("drain"));
+    socket.on("data", (bytes: Buffer) => this.#onData(bytes));
+    for (const bytes of this.#early.splice(0)) socket.write(bytes);
+  }
+
+  #onData(bytes: Buffer): void {
+    this.#watch?.received(bytes);
+    const rest = this.#start === undefined ? bytes : this.#start.take(bytes);
+    if (rest === undefined) return;
+    this.#start = undefined;
+    if (rest.length > 0) this.emit("data", rest);
+  }
+
+  #onClose(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#watch?.end();
+    this.destroy();
+    if (this.#start !== undefined && this.#purpose === "session" && !this.#ended) {
+      this.#fault ??= this.#unreachable("it hung up before the session began");
+    }
+    // What the client has in hand to send is let go first: the next connection would send it.
+    setImmediate(() => {
+      const fault = this.#fault;
+      if (fault !== undefined) {
+        this.#options.onFault(fault);
+        this.emit("error", fault);
+      }
+      this.#gone = true;
+      this.emit("close", fault !== undefined);
+    });
+  }
+}
