@@ -104,9 +104,10 @@ Deno.test("runPublisher() that is paused behind PgBouncer loses the stream withi
   });
   const sent = [...await send(5)];
   await until("it is paused", () => paused);
-  {
+  try {
     await using _second = livePublisher(databaseUrl, redisUrl);
     await check(pipeline, sent, 1_000 + SLACK_MS);
+  } finally {
     pause.resolve();
   }
   sent.push(...await send(5));
