@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import type { MonitorAddress } from "./monitor.ts";
+import { readRedisUrl, REDIS_URL_FORMS } from "./redis_url.ts";
 
 /** Settings that are missing or wrong: all of them, one line each. Values are not repeated, for they may be secret. */
 export class SettingsError extends Error {
@@ -73,9 +74,17 @@ export const databaseUrlSetting: SettingSchema<string> = urlSetting(["postgres:"
 export const consumerDatabaseUrlSetting: SettingSchema<string | undefined> = urlSetting(["postgres:", "postgresql:"])
   .optional().describe("The database that the handlers write (default: DATABASE_URL)");
 
-/** The Redis server: `REDIS_URL`. */
-export const redisUrlSetting: SettingSchema<string> = urlSetting(["redis:", "rediss:"])
-  .describe("The Redis server, redis://user:password@host:port or rediss:// for TLS (required)");
+/** The Redis that holds the streams: `REDIS_URL`. */
+export const redisUrlSetting: SettingSchema<string> = z
+  .string({ error: `is not set: it must be a URL that begins with ${REDIS_URL_FORMS}` })
+  .transform((text, context) => {
+    const outcome = readRedisUrl(text);
+    if ("fault" in outcome) context.addIssue(outcome.fault);
+    return text;
+  })
+  .describe(
+    "The Redis, redis://user:password@host:port, redis+sentinel:// or redis+cluster://, rediss for TLS (required)",
+  );
 
 /** The least level that is logged: `LOG_LEVEL`. */
 export const logLevelSetting: SettingSchema<"DEBUG" | "INFO" | "WARN" | "ERROR"> = z

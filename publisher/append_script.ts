@@ -1,5 +1,5 @@
 import { type Entry, parseEntryId } from "@events-pipeline/common";
-import type { RedisConnection, RedisScript } from "@events-pipeline/common/redis";
+import type { Evaluation, RedisConnection, RedisScript } from "@events-pipeline/common/redis";
 
 /**
  * The fenced append. It is atomic, so two publishers never interleave, and it compares before it writes, so a publisher that
@@ -34,13 +34,13 @@ return {1, actual}
 `,
 };
 
-/** Puts a stream's last id forward when what is missing can never be put back, so that the next append fits. */
+/** Sets a stream's last id: forward, when what is missing can never be put back, so that the next append fits. */
 const SET_LAST_ID: RedisScript = {
   name: "eventsSetLastId",
   lua: `
 -- KEYS[1]  the stream
 -- ARGV[1]  the last id that the caller expects the stream to have; '0-0' for none
--- ARGV[2]  the last id that it shall have, a greater one
+-- ARGV[2]  the last id that it shall have, the same or a greater one
 -- Replies 1, or 0 when the stream has another last id; nothing is changed then.
 local call, key, actual = redis.call, KEYS[1], '0-0'
 if call('EXISTS', key) == 1 then
@@ -102,31 +102,36 @@ export async function appendEntries(
   for (const { entryId, eventId, eventType, time, metadata, payload } of entries) {
     args.push(entryId, eventId, eventType, time, metadata, payload);
   }
-  const [done, last] = await redis.evaluate(APPEND, stream, args) as [number, string];
+  const evaluation = await redis.evaluate(APPEND, stream, args);
+  const [done, last] = evaluation.reply as [number, string];
   if (done !== 1) {
     parseEntryId(last);
     return { kind: "mismatch", actual: last };
   }
-  if (wait !== undefined && entries.length > 0) await waitForReplicas(redis, stream, wait);
+  if (wait !== undefined && entries.length > 0) await waitForReplicas(evaluation, stream, wait);
   return { kind: "appended" };
 }
 
 /**
- * Puts the last id of a stream forward.
+ * Puts the last id of a stream forward, or writes the one that it has again: replicas that have this have all that came before.
  *
  * @returns whether the stream's last id was the expected one; otherwise nothing was changed
+ * @throws {ReplicaWaitError} too few replicas confirmed it
  */
 export async function setLastId(
   redis: RedisConnection,
   stream: string,
-  expected: string,
-  lastId: string,
+  { expected, lastId }: { readonly expected: string; readonly lastId: string },
+  wait?: ReplicaWait,
 ): Promise<boolean> {
-  return await redis.evaluate(SET_LAST_ID, stream, [expected, lastId]) === 1;
+  const evaluation = await redis.evaluate(SET_LAST_ID, stream, [expected, lastId]);
+  if (evaluation.reply !== 1) return false;
+  if (wait !== undefined) await waitForReplicas(evaluation, stream, wait);
+  return true;
 }
 
-async function waitForReplicas(redis: RedisConnection, stream: string, wait: ReplicaWait): Promise<void> {
-  const confirmed = Number(await redis.call("WAIT", wait.replicas, wait.timeoutMs));
+async function waitForReplicas(evaluation: Evaluation, stream: string, wait: ReplicaWait): Promise<void> {
+  const confirmed = await evaluation.waitForReplicas(wait.replicas, wait.timeoutMs);
   if (confirmed >= wait.replicas) return;
   throw new ReplicaWaitError(
     `Cannot publish to ${stream}: ${confirmed} of ${wait.replicas} replicas confirmed the append in ${wait.timeoutMs} ms`,

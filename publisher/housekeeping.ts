@@ -5,7 +5,7 @@ import { describeError, type Logger } from "@events-pipeline/common/logger";
 import type { Counter, Gauge, Metrics } from "@events-pipeline/common/metrics";
 import { sleep } from "@events-pipeline/common/retry";
 import { cleanBatch } from "./clean_up.ts";
-import { type MemoryPressure, readMemory } from "./memory_pressure.ts";
+import { type MemoryPressure, readMemory, usedShare } from "./memory_pressure.ts";
 import { readTrimFloor, type TrimContext, type TrimFloor, trimStream } from "./trim.ts";
 
 /** What housekeeping works with. */
@@ -122,22 +122,31 @@ class Housekeeping {
     const short = share > memoryShare;
     if (short) logger.warn("Redis is nearly full: trimming all that every reader has passed", { share });
     const before = Date.now() - retentionMs;
+    const failed: Error[] = [];
     for (const stream of (await readCheckpoints(sql, "publisher")).keys()) {
       if (signal.aborted) return;
-      const floor = await readTrimFloor(this.#options, stream);
-      if (floor === undefined) continue;
-      this.#tellFloor(stream, floor, before);
-      const entries = await trimStream(this.#options, stream, floor, short ? Infinity : before);
-      if (entries === 0) continue;
-      this.#trimmed.add(entries, { stream });
-      logger.info("Trimmed a stream", { stream, entries });
+      try {
+        await this.#trimOne(stream, before, short);
+      } catch (cause) {
+        failed.push(new Error(`Cannot trim ${stream}`, { cause })); // The others may be well: on another node, say.
+      }
     }
     this.#slowDown(short ? await this.#memoryShare() : share);
+    if (failed.length > 0) throw new AggregateError(failed);
+  }
+
+  async #trimOne(stream: string, before: number, short: boolean): Promise<void> {
+    const floor = await readTrimFloor(this.#options, stream);
+    if (floor === undefined) return;
+    this.#tellFloor(stream, floor, before);
+    const entries = await trimStream(this.#options, stream, floor, short ? Infinity : before);
+    if (entries === 0) return;
+    this.#trimmed.add(entries, { stream });
+    this.#options.logger.info("Trimmed a stream", { stream, entries });
   }
 
   async #memoryShare(): Promise<number> {
-    const { used, limit } = await readMemory(this.#options.redis);
-    return limit === 0 ? 0 : used / limit;
+    return usedShare(await readMemory(this.#options.redis));
   }
 
   /** What trimming could not make room for has to wait in PostgreSQL. */

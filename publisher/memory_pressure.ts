@@ -9,11 +9,18 @@ export interface RedisMemory {
   readonly limit: number;
 }
 
-/** Asks Redis how full it is. */
+/** Asks Redis how full it is. Of the primaries of a Cluster the fullest one counts, for a stream does not move to where there is room. */
 export async function readMemory(redis: RedisConnection): Promise<RedisMemory> {
-  const text = String(await redis.call("INFO", "memory"));
-  const figure = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, "m").exec(text)?.[1] ?? 0);
-  return { used: figure("used_memory"), limit: figure("maxmemory") };
+  const servers = (await redis.callPrimaries("INFO", "memory")).map((reply) => {
+    const figure = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, "m").exec(String(reply))?.[1] ?? 0);
+    return { used: figure("used_memory"), limit: figure("maxmemory") };
+  });
+  return servers.reduce((fullest, server) => usedShare(server) > usedShare(fullest) ? server : fullest);
+}
+
+/** The share of its limit that Redis uses; 0 when it has no limit. */
+export function usedShare({ used, limit }: RedisMemory): number {
+  return limit === 0 ? 0 : used / limit;
 }
 
 /** While Redis is nearly full, so long between two rounds of a stream, in milliseconds. */

@@ -100,20 +100,23 @@ Deno.test("runPublisher() that waits for a stalled Redis is fenced when its appe
   const { stream, redisProxy } = pipeline;
   const patient = connectRedis(redisProxy.url, { clientName: "patient", commandTimeoutMs: 20_000 });
   const replies: unknown[] = [];
+  let trap = false;
   const redis = {
     ...patient,
     async evaluate(...args: Parameters<typeof patient.evaluate>) {
-      const reply = await patient.evaluate(...args);
-      if (args[2].length > 1) replies.push(reply);
-      return reply;
+      const appends = args[2].length > 1;
+      if (trap && appends) redisProxy.stall();
+      if (appends) trap = false;
+      const evaluation = await patient.evaluate(...args);
+      if (appends) replies.push(evaluation.reply);
+      return evaluation;
     },
   };
-  const trap = once("before append", () => redisProxy.stall());
   try {
-    await using publisher = livePublisher(pipeline.databaseUrl, pipeline.redisUrl, { redis, atStep: trap.atStep });
+    await using publisher = livePublisher(pipeline.databaseUrl, pipeline.redisUrl, { redis });
     await pipeline.send();
     await pipeline.whenPublished();
-    trap.setOff();
+    trap = true;
     await pipeline.send();
     {
       await using _other = livePublisher(pipeline.databaseUrl, pipeline.redisUrl);

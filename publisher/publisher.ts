@@ -120,6 +120,10 @@ class Publisher {
   readonly #pumps: StreamPumps;
   readonly #backoff: Backoff;
   #verifyAt = 0;
+  /** Streams that are being compared with their checkpoint. */
+  readonly #verifying = new Map<string, Promise<void>>();
+  /** Streams that were found to differ from their checkpoint, and for which no pump was started yet. */
+  readonly #differing = new Set<string>();
   #settleAt = 0;
   /** When a pump last published something, in Unix milliseconds. */
   #workedAt = 0;
@@ -236,7 +240,7 @@ class Publisher {
       }
     } finally {
       signal.removeEventListener("abort", wake);
-      await this.#pumps.settled();
+      await Promise.all([this.#pumps.settled(), ...this.#verifying.values()]);
       this.#health.forget("publisher");
       await this.#wakeUp.unlisten().catch((error) =>
         this.#logger.debug("Cannot stop listening", { error: describeError(error) })
@@ -246,13 +250,16 @@ class Publisher {
 
   /** Looks at the outbox and sets pumps to work. @returns whether there is nothing to do */
   async #turn(): Promise<boolean> {
-    const { wakeUpSql, verifyMs = 5_000 } = this.#options;
+    const { wakeUpSql, verifyMs = 5_000, once = false } = this.#options;
     const streams = new Set(await this.#wakeUp.poll());
     const now = Date.now();
     if (now >= this.#verifyAt) {
-      for (const stream of await this.#differingStreams()) streams.add(stream);
       this.#verifyAt = now + verifyMs;
+      await this.#startVerifying();
+      if (once) await Promise.all(this.#verifying.values());
     }
+    for (const stream of this.#differing) streams.add(stream);
+    this.#differing.clear();
     if (now >= this.#settleAt && (this.#pumps.running > 0 || now - this.#workedAt < 3 * SETTLE_MS)) {
       await this.#settledIds.refresh(wakeUpSql);
       this.#settleAt = now + SETTLE_MS;
@@ -275,22 +282,29 @@ class Publisher {
     await this.#wakeUp.sleep(Math.max(1, Math.min(longest, this.#pumps.nextRetryAt - Date.now())));
   }
 
-  /** The streams whose last id is not their checkpoint. A quiet stream must heal too, so this asks of each. */
-  async #differingStreams(): Promise<readonly string[]> {
-    const { sql, redis } = this.#context;
-    const checkpoints = [...await readCheckpoints(sql, "publisher")];
-    const differing = await Promise.all(checkpoints.map(async ([stream, checkpoint]) => {
+  /**
+   * Compares the last id of every stream with its checkpoint: a quiet stream must heal too. Nobody waits for the answers, so that a
+   * server that is silent does not hold up the streams of others.
+   */
+  async #startVerifying(): Promise<void> {
+    for (const [stream, checkpoint] of await readCheckpoints(this.#context.sql, "publisher")) {
+      // A pump that runs compares them itself, with each round.
+      if (this.#verifying.has(stream) || this.#pumps.runs(stream)) continue;
       this.#settledIds.add(stream);
-      try {
-        const outcome = await appendEntries(redis, stream, checkpoint, []);
-        return outcome.kind === "mismatch" ? [stream] : [];
-      } catch (error) {
-        // A pump meets the same error and deals with it: it waits, tells, and tries again.
-        this.#logger.debug("Cannot compare a stream with the outbox", { stream, error: describeError(error) });
-        return [stream];
-      }
-    }));
-    return differing.flat();
+      this.#verifying.set(stream, this.#verify(stream, checkpoint).finally(() => this.#verifying.delete(stream)));
+    }
+  }
+
+  async #verify(stream: string, checkpoint: string): Promise<void> {
+    try {
+      const outcome = await appendEntries(this.#context.redis, stream, checkpoint, []);
+      if (outcome.kind !== "mismatch" || this.#pumps.runs(stream)) return;
+    } catch (error) {
+      // A pump meets the same error and deals with it: it waits, tells, and tries again.
+      this.#logger.debug("Cannot compare a stream with the outbox", { stream, error: describeError(error) });
+    }
+    this.#differing.add(stream);
+    this.#wakeUp.wake();
   }
 }
 

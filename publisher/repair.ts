@@ -46,6 +46,12 @@ async function adoptEntries(context: RoundContext, tx: TransactionSql, mismatch:
         `entry in between. Entries were deleted, or another outbox wrote them`,
     );
   }
+  if (context.replicaWait !== undefined) {
+    // Perhaps the batch was not committed because too few replicas had it. Its writes were made on another connection, or by another
+    // publisher, so one more write is made here whose arrival tells that they have arrived.
+    const lastId = mismatch.actual;
+    if (!await setLastId(context.redis, stream, { expected: lastId, lastId }, context.replicaWait)) return;
+  }
   const known = await markEventsPublished(tx, stream, entries);
   if (context.acceptForeign !== true) refuseForeign(mismatch, entries, known);
   await saveCheckpoint(tx, stream, last.entryId);
@@ -81,7 +87,7 @@ async function refillEntries(context: RoundContext, tx: TransactionSql, mismatch
   const last = rows.at(-1);
   if (last === undefined) {
     // Nothing can be put back, so the stream is told where it ends: the next event follows without a doubt.
-    await setLastId(context.redis, stream, actual, checkpoint);
+    await setLastId(context.redis, stream, { expected: actual, lastId: checkpoint }, context.replicaWait);
     return;
   }
   const entries = rows.map((row) => ({ ...row.envelope, entryId: row.entryId }));

@@ -52,6 +52,11 @@ export class StreamPumps {
     return this.#running.size;
   }
 
+  /** Whether a stream is being worked on. */
+  runs(stream: string): boolean {
+    return this.#running.has(stream);
+  }
+
   /**
    * Starts a pump for each stream that has none and need not wait, and for each that failed and is due again.
    *

@@ -1,0 +1,57 @@
+import type { RedisConnection, RedisOptions } from "./redis.ts";
+import { RedisClient, type ServerOptions } from "./redis_client.ts";
+import { explainRefusal } from "./redis_refusal.ts";
+import { commandRequest, type RedisRequest, scriptRequest } from "./redis_request.ts";
+import { sentinelConnector } from "./redis_sentinel.ts";
+import { tlsOptions } from "./redis_tls.ts";
+import type { RedisTarget } from "./redis_url.ts";
+
+/** Connects to one server: the one that the URL names, or the one that its Sentinels name. */
+export function connectSingle(
+  target: RedisTarget & { readonly kind: "single" | "sentinel" },
+  options: RedisOptions,
+): RedisConnection {
+  const reconnected = new Set<() => void>();
+  const client = new RedisClient(connectionTo(target, options), {
+    ...options,
+    server: target.kind === "single"
+      ? `${target.server.host}:${target.server.port}`
+      : `${target.group} of the Sentinels`,
+    onBack: () => reconnected.forEach((callback) => callback()),
+  });
+  const explained = async <T>(request: RedisRequest, send: (request: RedisRequest) => Promise<T>): Promise<T> => {
+    try {
+      return await send(request);
+    } catch (error) {
+      throw explainRefusal(error, request, target.login);
+    }
+  };
+  const ask = (request: RedisRequest): Promise<unknown> => explained(request, (request) => client.request(request));
+  return {
+    call: (command, ...args) => ask(commandRequest(command, args)),
+    callAt: (_key, command, ...args) => ask(commandRequest(command, args)),
+    callPrimaries: async (command, ...args) => [await ask(commandRequest(command, args))],
+    evaluate: (script, key, args) => explained(scriptRequest(script, key, args), (request) => client.evaluate(request)),
+    slotOf: () => 0,
+    onReconnect: (callback) => void reconnected.add(callback),
+    async close() {
+      reconnected.clear();
+      await client.close();
+    },
+  };
+}
+
+function connectionTo(
+  target: RedisTarget & { readonly kind: "single" | "sentinel" },
+  options: RedisOptions,
+): ServerOptions {
+  const tls = tlsOptions(target, options.tls ?? {});
+  const common = { ...target.login, db: target.database, ...(tls === undefined ? {} : { tls }) };
+  if (target.kind === "single") return { ...common, ...target.server };
+  return {
+    ...common,
+    Connector: sentinelConnector(target, tls),
+    // The server was demoted: the Sentinels know which one is the primary now.
+    reconnectOnError: (error) => error.message.startsWith("READONLY"),
+  };
+}
