@@ -1,3 +1,4 @@
+import { ZERO_ENTRY_ID } from "@events-pipeline/common";
 import { readCheckpoints } from "@events-pipeline/common/lease";
 import { Health } from "@events-pipeline/common/health";
 import { describeError, type Logger, silentLogger } from "@events-pipeline/common/logger";
@@ -175,6 +176,7 @@ class Publisher {
         return outcome;
       },
       admit: async (stop) => await options.pressure?.admit(stop),
+      probe: (stream) => appendEntries(redis, stream, ZERO_ENTRY_ID, []),
       concurrency,
       backoff: this.#backoff,
       busyMs: 50,

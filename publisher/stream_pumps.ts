@@ -14,6 +14,8 @@ export interface StreamPumpsOptions {
   readonly busyMs: number;
   /** Awaited before each round: holds it back while Redis is nearly full. */
   readonly admit: (stop: AbortSignal) => Promise<void>;
+  /** Awaited before the first round of a stream that failed: asks its Redis for an answer, without the lock that a round holds. */
+  readonly probe: (stream: string) => Promise<unknown>;
   /** How long to wait after a round of so many events before the stream is looked at again, in milliseconds. */
   readonly lingerMs: (events: number) => number;
   /** Begin no more rounds. */
@@ -108,9 +110,10 @@ export class StreamPumps {
 
   /** @returns how many events it published */
   async #pump(stream: string): Promise<number> {
-    const { publish, admit, stop, logger, backoff, busyMs, lingerMs, now, onState } = this.#options;
+    const { publish, admit, probe, stop, logger, backoff, busyMs, lingerMs, now, onState } = this.#options;
     let published = 0;
     try {
+      if ((this.#troubles.get(stream)?.failures ?? 0) > 0) await probe(stream);
       while (!stop.aborted) {
         await admit(stop);
         const outcome = await publish(stream);
