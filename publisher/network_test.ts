@@ -217,6 +217,7 @@ Deno.test("publisher whose connections are cut 30 times, also in the midst of me
       PUBLISHER_POLL_SECONDS: "0.1",
       PUBLISHER_DATABASE_ANSWER_SECONDS: "2",
       PUBLISHER_REDIS_ANSWER_SECONDS: "2",
+      LOG_LEVEL: "DEBUG",
     },
     onFailure: (text) => output = text,
   });
@@ -228,10 +229,13 @@ Deno.test("publisher whose connections are cut 30 times, also in the midst of me
     await sending;
     await pipeline.whenPublished(20_000);
     await pipeline.check();
-  } finally {
-    daemon.kill("SIGTERM");
-    assertEquals(await daemon.ended, 0, output);
+  } catch (error) {
+    daemon.kill("SIGKILL");
+    await daemon.ended;
+    throw new Error(`The publisher printed:\n${output}`, { cause: error });
   }
+  daemon.kill("SIGTERM");
+  assertEquals(await daemon.ended, 0, output);
 });
 
 Deno.test("runPublisher() brings everything over connections that are slow by 200 ms each way", async () => {
