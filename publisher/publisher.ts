@@ -12,6 +12,7 @@ import { errorKind, publisherMetrics } from "./publisher_metrics.ts";
 import { RepairReport } from "./repair_report.ts";
 import { publishRound, type RoundContext, type RoundStep } from "./round.ts";
 import { SettledIds } from "./settled_ids.ts";
+import { StallWatch } from "./stall_watch.ts";
 import { StreamPumps } from "./stream_pumps.ts";
 import { WakeUp } from "./wake_up.ts";
 
@@ -49,6 +50,8 @@ export interface PublisherOptions {
   readonly idleLimitMs?: number;
   /** How long a statement of a round may take, in milliseconds: at least as long as the pool's `answerLimitMs`. @default 30000 */
   readonly answerLimitMs?: number;
+  /** How long a stream's oldest unpublished row may be the same one until health turns red, in milliseconds. @default 60000 */
+  readonly stallMs?: number;
   /** How long a stream that fails is left alone. @default from 250 ms to 30 s */
   readonly backoff?: Backoff;
   /** How many replicas must have an append before it counts. @default none */
@@ -81,9 +84,6 @@ const DEAF_POLL_MS = 500;
 
 /** The longest wait until the outbox is looked at again when that has failed, in milliseconds: one light query tells that it is back. */
 const OUTBOX_RETRY_MS = 5_000;
-
-/** A loop that has not come round for so long, in milliseconds, is a stall. */
-const STALL_MS = 60_000;
 
 /**
  * Publishes what the outbox holds until the signal fires. Any number of publishers may run on one outbox.
@@ -118,6 +118,8 @@ class Publisher {
   readonly #settledIds = new SettledIds();
   readonly #wakeUp: WakeUp;
   readonly #pumps: StreamPumps;
+  readonly #stalls: StallWatch;
+  readonly #stallMs: number;
   readonly #backoff: Backoff;
   #verifyAt = 0;
   #settleAt = 0;
@@ -159,6 +161,8 @@ class Publisher {
       // It is polled with this at least so often, so a session that hears nothing for longer has no client any more.
       idleLimitMs: (options.idleLimitMs ?? 15_000) + (options.pollMs ?? 1_000),
     });
+    this.#stallMs = options.stallMs ?? 60_000;
+    this.#stalls = new StallWatch({ sql, health, stallMs: this.#stallMs });
     this.#pumps = new StreamPumps({
       publish: async (stream) => {
         const begun = performance.now();
@@ -207,7 +211,9 @@ class Publisher {
     signal.addEventListener("abort", wake);
     this.#health.watch("publisher", () => {
       const silentMs = Date.now() - this.#aliveAt;
-      return silentMs > STALL_MS ? `It has not looked at the outbox for ${Math.round(silentMs / 1_000)} s` : undefined;
+      return silentMs > this.#stallMs
+        ? `It has not looked at the outbox for ${Math.round(silentMs / 1_000)} s`
+        : undefined;
     });
     let failures = 0;
     try {
@@ -247,8 +253,10 @@ class Publisher {
   /** Looks at the outbox and sets pumps to work. @returns whether there is nothing to do */
   async #turn(): Promise<boolean> {
     const { wakeUpSql, verifyMs = 5_000 } = this.#options;
-    const streams = new Set(await this.#wakeUp.poll());
+    const backlogged = await this.#wakeUp.poll();
+    const streams = new Set(backlogged);
     const now = Date.now();
+    await this.#stalls.look(backlogged, this.#settledIds.floors, now);
     if (now >= this.#verifyAt) {
       for (const stream of await this.#differingStreams()) streams.add(stream);
       this.#verifyAt = now + verifyMs;
