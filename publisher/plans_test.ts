@@ -41,7 +41,7 @@ Deno.test("each statement of the publisher costs its own size, whatever the back
   await using pipeline = await testPipeline();
   const { stream } = pipeline;
   await pipeline.sql`ALTER TABLE events.outbox_event SET (autovacuum_enabled = off)`;
-  await using explained = explainedPool(pipeline.databaseUrl);
+  await using explained = await explainedPool(pipeline.databaseUrl);
   const { sql, statements } = explained;
   let marked = 0;
   // The notice of a statement comes with the next one of its transaction, or its end.
