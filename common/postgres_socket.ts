@@ -1,7 +1,8 @@
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
-import { connect, type Socket } from "node:net";
+import { Socket } from "node:net";
 import { AnswerWatch, NoAnswerError } from "./answer_watch.ts";
+import { MessageReader } from "./postgres_messages.ts";
 import { SessionStart } from "./session_start.ts";
 import { secureSocket, type TlsMode } from "./secure_socket.ts";
 
@@ -31,8 +32,18 @@ const CANCEL_REQUEST = 80_877_102;
 /** The version of the protocol with which a session begins. */
 const SESSION = 196_608;
 
-/** How long the client may take to begin, in milliseconds: it does so at once. */
-const BEGIN_MS = 200;
+/** The client begins within so many rounds of the event loop; the second one is the rule. */
+const BEGIN_ROUNDS = 4;
+
+/** The server's message that an answer is whole, and no transaction open. */
+const READY = Buffer.from([..."Z\0\0\0\x05I"].map((char) => char.charCodeAt(0)));
+
+/** The answer to the client's own first question, as far as it has come. */
+interface FirstAnswer {
+  readonly bytes: Buffer[];
+  readonly reader: MessageReader;
+  whole: boolean;
+}
 
 /** How long an orderly end may take, in milliseconds. */
 const END_MS = 2_000;
@@ -41,8 +52,17 @@ const END_MS = 2_000;
  * The socket that postgres.js is given. It tells of a fault as postgres.js 3.4 needs it: the error and the close in one go. A query
  * that is sent between the two, as its own ROLLBACK is, is never answered, and leaves a connection that answers the wrong queries, or
  * none any more. A server that hangs up before the session has begun is a fault too: postgres.js would connect again at once, and
- * again, and tell nobody. And so is a client that does not begin: bytes that it meant for the connection before are in its way then,
- * which it gets rid of by connecting some times.
+ * again, and tell nobody.
+ *
+ * It connects when the client begins. A client that had bytes in hand when its last connection ended does not begin: postgres.js
+ * keeps them in front of what it wants to send, and waits for a timer that it has cleared itself, until it has 1024 bytes. So this
+ * closes without a fault and without having asked the server, and the client tries again, with one greeting more. Its 13th at the
+ * latest brings the bytes out; they are thrown away, and the next time it begins as it should.
+ *
+ * The client's own first question is which types are arrays. It takes in the answer a moment after it has sent the next query, and may
+ * have the answer to that one first, if that is written at once; then it sends arrays as if they were text. So what it sends at the
+ * first answer waits for the next round of the event loop. And nobody catches what that question throws, so the answer is handed over
+ * when it is whole, and an empty one when the connection is lost before; what the client asks next is told of the fault.
  */
 export class PostgresSocket extends EventEmitter {
   readonly #options: PostgresSocketOptions;
@@ -50,22 +70,27 @@ export class PostgresSocket extends EventEmitter {
   readonly #watch: AnswerWatch | undefined;
   /** `undefined` until it is encrypted. */
   #socket: Socket | undefined;
-  readonly #early: Uint8Array[] = [];
+  readonly #early: (readonly [bytes: Uint8Array, done?: () => void])[] = [];
   /** What the client's first message says it is here for. */
   #purpose: "session" | "cancel" | undefined;
   #start: SessionStart | undefined;
+  /** `undefined` when it is whole. */
+  #firstAnswer: FirstAnswer | undefined = { bytes: [], reader: new MessageReader(), whole: false };
+  /** Whether what the client sends has to wait. */
+  #holds = false;
   #fault: Error | undefined;
   #closed = false;
   #ended = false;
   #gone = false;
-  /** Ends what is not begun, or not ended, in time. */
-  #timer: ReturnType<typeof setTimeout>;
+  /** Ends what is not ended in time. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #keepAlive: readonly [on: boolean, ms: number] | undefined;
 
-  /** Connects. */
+  /** Waits for the client to begin, then connects. */
   constructor(options: PostgresSocketOptions) {
     super();
     this.#options = options;
-    const { host, port, path, tls, directTls, answerLimitMs } = options;
+    const { host, port, path, answerLimitMs } = options;
     if (answerLimitMs !== undefined) {
       const onSilence = (): void => this.destroy(new NoAnswerError(path ?? `${host}:${port}`, answerLimitMs));
       this.#watch = new AnswerWatch(answerLimitMs, onSilence);
@@ -78,17 +103,9 @@ export class PostgresSocket extends EventEmitter {
       },
       onPooler: options.onPooler,
     });
-    this.#timer = setTimeout(() => this.destroy(this.#unreachable("the client does not begin")), BEGIN_MS);
-    this.#raw = path === undefined ? connect(port, host) : connect(path);
+    this.#raw = new Socket();
     this.#listen(this.#raw);
-    if (!tls) {
-      this.#use(this.#raw);
-      return;
-    }
-    secureSocket(this.#raw, host, tls, directTls).then((socket) => {
-      if (socket !== this.#raw) this.#listen(socket);
-      this.#use(socket);
-    }, (error) => this.destroy(error));
+    void this.#awaitClient();
   }
 
   /** As a socket's: postgres.js asks whether it is `open`, and whether it is `closed`. It may be written to from the start. */
@@ -98,20 +115,22 @@ export class PostgresSocket extends EventEmitter {
 
   /** Sends bytes. @returns whether more are welcome */
   write(bytes: Uint8Array, done?: () => void): boolean {
+    if (this.#closed) return true;
     if (this.#purpose === undefined) this.#begin(bytes);
     else this.#watch?.sent(bytes);
-    if (this.#socket !== undefined) return this.#socket.write(bytes, done);
-    this.#early.push(bytes);
+    if (this.#socket !== undefined && !this.#holds) return this.#socket.write(bytes, done);
+    this.#early.push(done === undefined ? [bytes] : [bytes, done]);
     return true;
   }
 
   /** Sends the last bytes, and ends the connection: in order if the server answers, and in any case. */
   end(bytes: Uint8Array): void {
-    if (this.#ended) return;
+    if (this.#ended || this.#closed) return;
     this.#ended = true;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.destroy(), END_MS);
     this.#watch?.end();
+    this.#sendEarly();
     if (this.#socket === undefined) this.destroy();
     else this.#socket.end(bytes);
   }
@@ -133,7 +152,7 @@ export class PostgresSocket extends EventEmitter {
 
   /** Has the system look whether the other machine is still there. */
   setKeepAlive(on: boolean, ms: number): void {
-    this.#raw.setKeepAlive(on, ms);
+    this.#keepAlive = [on, ms];
   }
 
   /** Reads no more until {@linkcode PostgresSocket.resume}. */
@@ -146,17 +165,34 @@ export class PostgresSocket extends EventEmitter {
     this.#socket?.resume();
   }
 
+  async #awaitClient(): Promise<void> {
+    for (let round = 0; round < BEGIN_ROUNDS; round++) await new Promise<void>((resolve) => setImmediate(resolve));
+    if (this.#purpose === undefined) this.destroy();
+  }
+
   #begin(bytes: Uint8Array): void {
-    clearTimeout(this.#timer);
     const code = bytes.length < 8 ? 0 : new DataView(bytes.buffer, bytes.byteOffset).getUint32(4);
-    this.#purpose = code === CANCEL_REQUEST ? "cancel" : "session";
+    if (code !== SESSION && code !== CANCEL_REQUEST) return this.destroy();
+    this.#purpose = code === SESSION ? "session" : "cancel";
     if (code === SESSION) this.#watch?.begin();
-    else if (code !== CANCEL_REQUEST) this.destroy(this.#unreachable("the client does not begin a session"));
+    this.#connect();
+  }
+
+  #connect(): void {
+    const { host, port, path, tls, directTls } = this.#options;
+    if (path === undefined) this.#raw.connect(port, host);
+    else this.#raw.connect(path);
+    if (this.#keepAlive !== undefined) this.#raw.setKeepAlive(...this.#keepAlive);
+    if (!tls) return this.#use(this.#raw);
+    secureSocket(this.#raw, host, tls, directTls).then((socket) => {
+      if (socket !== this.#raw) this.#listen(socket);
+      this.#use(socket);
+    }, (error) => this.destroy(error));
   }
 
   #unreachable(reason: string, cause?: Error): Error {
     const { host, port, path } = this.#options;
-    const error = new Error(`Cannot reach PostgreSQL at ${path ?? `${host}:${port}`}: ${reason}`, { cause });
+    const error = new Error(`Cannot reach PostgreSQL at ${path ?? `${host}:${port}`}: ${reason}`);
     return Object.assign(error, { code: cause !== undefined && "code" in cause ? cause.code : "ECONNRESET" });
   }
 
@@ -169,7 +205,11 @@ export class PostgresSocket extends EventEmitter {
     this.#socket = socket;
     socket.on("drain", () => this.emit("drain"));
     socket.on("data", (bytes: Buffer) => this.#onData(bytes));
-    for (const bytes of this.#early.splice(0)) socket.write(bytes);
+    this.#sendEarly();
+  }
+
+  #sendEarly(): void {
+    for (const [bytes, done] of this.#early.splice(0)) this.#socket?.write(bytes, done);
   }
 
   #onData(bytes: Buffer): void {
@@ -177,7 +217,23 @@ export class PostgresSocket extends EventEmitter {
     const rest = this.#start === undefined ? bytes : this.#start.take(bytes);
     if (rest === undefined) return;
     this.#start = undefined;
-    if (rest.length > 0) this.emit("data", rest);
+    if (rest.length === 0) return;
+    if (this.#firstAnswer === undefined) this.emit("data", rest);
+    else this.#takeFirstAnswer(this.#firstAnswer, rest);
+  }
+
+  /** Gives the client its first answer when it is whole. What the client sends then waits for the next round of the event loop. */
+  #takeFirstAnswer(answer: FirstAnswer, bytes: Buffer): void {
+    answer.bytes.push(bytes);
+    answer.reader.read(bytes, (type) => answer.whole ||= type === "Z");
+    if (!answer.whole) return;
+    this.#firstAnswer = undefined;
+    this.#holds = true;
+    this.emit("data", Buffer.concat(answer.bytes));
+    setImmediate(() => {
+      this.#holds = false;
+      this.#sendEarly();
+    });
   }
 
   #onClose(): void {
@@ -192,10 +248,9 @@ export class PostgresSocket extends EventEmitter {
     // What the client has in hand to send is let go first: the next connection would send it.
     setImmediate(() => {
       const fault = this.#fault;
-      if (fault !== undefined) {
-        this.#options.onFault(fault);
-        this.emit("error", fault);
-      }
+      if (fault !== undefined) this.#options.onFault(fault);
+      if (this.#start === undefined && this.#firstAnswer !== undefined) this.emit("data", READY);
+      if (fault !== undefined) this.emit("error", fault);
       this.#gone = true;
       this.emit("close", fault !== undefined);
     });

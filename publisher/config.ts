@@ -41,6 +41,7 @@ export const publisherCommand = {
     PUBLISHER_IDLE_LIMIT_SECONDS: secondsSetting("How long a paused publisher may hold a stream", 15),
     PUBLISHER_DATABASE_ANSWER_SECONDS: secondsSetting("How long PostgreSQL may take for a statement", 30),
     PUBLISHER_REDIS_ANSWER_SECONDS: secondsSetting("How long Redis may take for a command", 10),
+    PUBLISHER_STALL_SECONDS: secondsSetting("How long nothing may move in a backlog until health turns red", 60),
     PUBLISHER_KEEP_SECONDS: secondsSetting("How long a published row stays in the outbox", 7 * 24 * 3_600),
     PUBLISHER_CLEAN_SECONDS: secondsSetting("How often the outbox is cleaned", 300),
     PUBLISHER_CLEAN_ROWS: countSetting("Rows a batch of the clean-up", 1_000),

@@ -47,28 +47,6 @@ Deno.test("cleanBatch() deletes old published rows a batch at a time, and no oth
   assertEquals(left.flat(), [15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, null]);
 });
 
-Deno.test("cleanBatch() costs its own size, however much was deleted before", async () => {
-  await using pipeline = await testPipeline();
-  const { sql, stream } = pipeline;
-  await publishWidgets(pipeline, 20_000);
-  await sql`UPDATE events.outbox_event SET published_at = published_at - interval '8 days'`;
-  while (await cleanBatch(sql, stream, { keepMs: 7 * DAY, rows: 5_000 }) > 0);
-  await publishWidgets(pipeline, 1_000);
-  await sql`UPDATE events.outbox_event SET published_at = published_at - interval '8 days'`;
-  // The dead entries of 20,000 rows are still in the index. A batch begins behind them.
-  const plan = await sql.begin(async (tx) => {
-    await tx`SET LOCAL enable_seqscan = off`;
-    return (await tx`
-      EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)
-      SELECT ctid FROM events.outbox_event
-      WHERE stream_name = ${stream} AND published_at IS NOT NULL AND stream_position > 20000
-      ORDER BY stream_position LIMIT 1000`)[0]!;
-  });
-  const node = plan["QUERY PLAN"][0]["Plan"];
-  assert(JSON.stringify(node).includes("outbox_event_published"), JSON.stringify(node));
-  assert(node["Shared Hit Blocks"] + node["Shared Read Blocks"] < 1_200, JSON.stringify(node));
-});
-
 async function trim(pipeline: TestPipeline, beforeMs: number): Promise<number> {
   const { sql, redis, stream } = pipeline;
   const context: TrimContext = { sql, readerDatabases: [sql], redis };

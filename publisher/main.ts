@@ -88,6 +88,7 @@ const exitCode = await runDaemon(logger, async ({ stop }) => {
     verifyMs: settings.PUBLISHER_VERIFY_SECONDS,
     idleLimitMs: settings.PUBLISHER_IDLE_LIMIT_SECONDS,
     answerLimitMs: settings.PUBLISHER_DATABASE_ANSWER_SECONDS,
+    stallMs: settings.PUBLISHER_STALL_SECONDS,
     ...(settings.PUBLISHER_WAIT_REPLICAS === undefined ? {} : {
       replicaWait: { replicas: settings.PUBLISHER_WAIT_REPLICAS, timeoutMs: settings.PUBLISHER_WAIT_SECONDS },
     }),

@@ -183,17 +183,19 @@ export async function readBackloggedStreams(sql: Sql, known: readonly StreamFloo
       FROM (SELECT stream, next FROM known UNION ALL SELECT '', min(stream) FROM known) AS gap
       CROSS JOIN LATERAL (
         WITH RECURSIVE hop(stream_name) AS (
-          (SELECT stream_name FROM events.outbox_event
-           WHERE published_at IS NULL AND stream_name > gap.stream AND (gap.next IS NULL OR stream_name < gap.next)
-           ORDER BY stream_name LIMIT 1)
+          SELECT gap.stream
           UNION ALL
-          SELECT (SELECT o.stream_name FROM events.outbox_event o
+          SELECT CASE WHEN gap.next IS NULL
+            THEN (SELECT o.stream_name FROM events.outbox_event o
                   WHERE o.published_at IS NULL AND o.stream_name > hop.stream_name
-                    AND (gap.next IS NULL OR o.stream_name < gap.next)
                   ORDER BY o.stream_name LIMIT 1)
+            ELSE (SELECT o.stream_name FROM events.outbox_event o
+                  WHERE o.published_at IS NULL AND o.stream_name > hop.stream_name AND o.stream_name < gap.next
+                  ORDER BY o.stream_name LIMIT 1)
+            END
           FROM hop WHERE hop.stream_name IS NOT NULL
         )
-        SELECT stream_name FROM hop WHERE stream_name IS NOT NULL
+        SELECT stream_name FROM hop WHERE stream_name <> gap.stream
       ) AS o
     )
     SELECT b.stream_name, pg_backend_pid() AS backend_pid, pg_postmaster_start_time()::text AS incarnation
@@ -228,4 +230,18 @@ export async function readBacklogs(sql: Sql, known: readonly StreamFloor[]): Pro
     known.map((k) => k.floor)
   }::text[]::bigint[]) AS k(stream, floor)`;
   return rows;
+}
+
+/** The oldest unpublished row of each of these streams; `null` where there is none. */
+export async function readOldestUnpublished(
+  sql: Sql,
+  known: readonly StreamFloor[],
+): Promise<readonly { readonly stream: string; readonly id: string | null }[]> {
+  return await sql<{ stream: string; id: string | null }[]>`
+    SELECT k.stream,
+           (SELECT o.id::text FROM events.outbox_event o
+            WHERE o.published_at IS NULL AND o.stream_name = k.stream AND o.id > k.floor ORDER BY o.id LIMIT 1) AS id
+    FROM unnest(${known.map((k) => k.stream)}::text[], ${
+    known.map((k) => k.floor)
+  }::text[]::bigint[]) AS k(stream, floor)`;
 }

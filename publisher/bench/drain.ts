@@ -3,9 +3,15 @@ import { type BenchServers, benchServers, clearAll, fillOutbox } from "./bench_s
 
 const STREAM = "stream:bench:events";
 
-interface Drained {
+/** The publisher, or a bare pump: the same SELECT, XADD and UPDATE, and no checks. */
+export type PumpKind = "publisher" | "bare";
+
+/** What a drain took. */
+export interface Drained {
   readonly eventsPerSecond: number;
+  /** The most memory that the process had at once. */
   readonly peakBytes: number;
+  /** Of the process, PostgreSQL and Redis. */
   readonly cpuSeconds: number;
   readonly walBytes: number;
 }
@@ -38,11 +44,24 @@ export async function benchDrain(report: BenchReport, backlogs: readonly number[
   if (small !== undefined && large !== undefined) report.add("2000000 rows / 200000 rows", large / small, "", ">= 0.9");
 }
 
-async function drain(servers: BenchServers, kind: string, rows: number, bytes: number): Promise<Drained> {
+async function drain(servers: BenchServers, kind: PumpKind, rows: number, bytes: number): Promise<Drained> {
   await clearAll(servers);
   await fillOutbox(servers.sql, STREAM, rows, bytes);
+  const drained = await drainStream(servers, kind, STREAM, rows);
+  const length = Number(await servers.redis.call("XLEN", STREAM));
+  if (length !== rows) throw new Error(`Cannot trust the benchmark: ${length} of ${rows} events are in the stream`);
+  return drained;
+}
+
+/** Measures how long a new process takes to publish what waits of a stream. */
+export async function drainStream(
+  servers: BenchServers,
+  kind: PumpKind,
+  stream: string,
+  rows: number,
+): Promise<Drained> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--allow-all", ...await v8Flags(), `${import.meta.dirname}/pump_child.ts`, kind, STREAM],
+    args: ["run", "--allow-all", ...await v8Flags(), `${import.meta.dirname}/pump_child.ts`, kind, stream],
     stdin: "piped",
     stdout: "piped",
   }).spawn();
@@ -60,8 +79,6 @@ async function drain(servers: BenchServers, kind: string, rows: number, bytes: n
   output.releaseLock();
   await child.stdout.cancel().catch(() => {});
   await child.status;
-  const length = Number(await servers.redis.call("XLEN", STREAM));
-  if (length !== rows) throw new Error(`Cannot trust the benchmark: ${length} of ${rows} events are in the stream`);
   return { eventsPerSecond: rows / seconds, peakBytes, cpuSeconds: cpu, walBytes: await wal() - before.wal };
 }
 

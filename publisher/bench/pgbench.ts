@@ -8,6 +8,15 @@ export interface PgbenchOptions {
   readonly clients: number;
   /** For how long. */
   readonly seconds: number;
+  /** Transactions a second that they keep to. @default as many as they can */
+  readonly rate?: number;
+}
+
+/** A statement that sends an event of 200 bytes to `stream:<name>:events`. pgbench takes a colon with a word after it for a variable. */
+export function outboxRow(name: string): string {
+  const payload = JSON.stringify({ widget_id: "w", owner_id: "o", pad: "x".repeat(160) });
+  return "INSERT INTO events.outbox_event (event_id, stream_name, event_type, payload) " +
+    `VALUES (gen_random_uuid(), replace('stream/${name}/events', '/', chr(58)), 'WidgetCreated', '${payload}');`;
 }
 
 /**
@@ -25,6 +34,7 @@ export async function pgbench(databaseUrl: string, options: PgbenchOptions): Pro
     const { success, stdout, stderr } = await new Deno.Command(await besidePostgres(folder), {
       args: [
         ...["--no-vacuum", "--protocol=prepared", `--file=${script}`, `--client=${options.clients}`, "--jobs=2"],
+        ...(options.rate === undefined ? [] : [`--rate=${options.rate}`]),
         ...[`--time=${options.seconds}`, databaseUrl],
       ],
     }).output();

@@ -3,20 +3,11 @@ import { type BenchReport, quantile } from "../../local/bench_report.ts";
 import { startDaemon } from "../../local/daemon_process.ts";
 import { until } from "../../local/until.ts";
 import { type BenchServers, benchServers, clearAll } from "./bench_servers.ts";
-import { pgbench } from "./pgbench.ts";
+import { outboxRow, pgbench } from "./pgbench.ts";
 
 const DOMAIN_ROW = "INSERT INTO widgets.widget (widget_id, owner_id) VALUES (gen_random_uuid()::text, 'o');";
-// pgbench takes a colon with a word after it for a variable.
-const OUTBOX_ROW =
-  `INSERT INTO events.outbox_event (event_id, stream_name, event_type, payload) VALUES (gen_random_uuid(),
-  replace('stream/widgets/events', '/', chr(58)), 'WidgetCreated', '{"widget_id":"w","owner_id":"o","pad":"${
-    "x".repeat(160)
-  }"}');`.replaceAll(
-    "\n",
-    " ",
-  );
 const ALONE = `BEGIN;\n${DOMAIN_ROW}\nCOMMIT;\n`;
-const WITH_EVENT = `BEGIN;\n${DOMAIN_ROW}\n${OUTBOX_ROW}\nCOMMIT;\n`;
+const WITH_EVENT = `BEGIN;\n${DOMAIN_ROW}\n${outboxRow("widgets")}\nCOMMIT;\n`;
 
 /** Each variant is measured so often, in alternation with the others, and the median counts. */
 const TURNS = 3;
