@@ -2,6 +2,7 @@ import {
   databaseUrlSetting,
   logFormatSetting,
   logLevelSetting,
+  redisTlsSettings,
   redisUrlSetting,
   secondsSetting,
   type SettingSchema,
@@ -27,6 +28,7 @@ export const archiveCommand = {
   settings: {
     DATABASE_URL: databaseUrlSetting,
     REDIS_URL: redisUrlSetting,
+    ...redisTlsSettings,
     ARCHIVE_URL: archiveUrlSetting,
     AWS_ENDPOINT_URL_S3: endpointSetting,
     AWS_REGION: textSetting("The region of the bucket (default: us-east-1 where AWS_ENDPOINT_URL_S3 is set)"),

@@ -10,6 +10,7 @@ import { logFormatter } from "@events-pipeline/common/logger";
 import { checkSchema } from "@events-pipeline/common/migrator";
 import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres";
 import { connectRedis } from "@events-pipeline/common/redis";
+import { redisTls } from "@events-pipeline/common/settings";
 import { outboxMigrations } from "@events-pipeline/producer/outbox";
 import * as log from "@std/log";
 import { pathToFileURL } from "node:url";
@@ -36,7 +37,7 @@ const ownEndpoint = settings.AWS_ENDPOINT_URL_S3 !== undefined;
 
 const exitCode = await runDaemon(logger, async ({ stop }) => {
   const sql = connectPostgres(settings.DATABASE_URL, { applicationName: "events-archiver", connections: 4, logger });
-  const redis = connectRedis(settings.REDIS_URL, { clientName: "events-archiver", logger });
+  const redis = connectRedis(settings.REDIS_URL, { clientName: "events-archiver", tls: redisTls(settings), logger });
   const store = await openStore(settings.ARCHIVE_URL ?? pathToFileURL("archive").href, {
     // Servers that are not Amazon's rarely know of regions, or of a host name for each bucket.
     ...(ownEndpoint && settings.AWS_REGION === undefined ? { region: "us-east-1" } : {}),

@@ -3,8 +3,10 @@
  *
  * @module
  */
+import { readFileSync } from "node:fs";
 import { z } from "zod";
 import type { MonitorAddress } from "./monitor.ts";
+import type { RedisTls } from "./redis_tls.ts";
 import { readRedisUrl, REDIS_URL_FORMS } from "./redis_url.ts";
 
 /** Settings that are missing or wrong: all of them, one line each. Values are not repeated, for they may be secret. */
@@ -85,6 +87,20 @@ export const redisUrlSetting: SettingSchema<string> = z
   .describe(
     "The Redis, redis://user:password@host:port, redis+sentinel:// or redis+cluster://, rediss for TLS (required)",
   );
+
+/** Certificates for TLS connections to Redis: `REDIS_CA_FILE`, `REDIS_CERT_FILE` and `REDIS_KEY_FILE`. */
+export const redisTlsSettings: Readonly<
+  Record<"REDIS_CA_FILE" | "REDIS_CERT_FILE" | "REDIS_KEY_FILE", SettingSchema<string | undefined>>
+> = {
+  REDIS_CA_FILE: pemFileSetting("The authority that signed Redis's certificate, a PEM file (default: the public ones)"),
+  REDIS_CERT_FILE: pemFileSetting("The client certificate for Redis, a PEM file (default: none)"),
+  REDIS_KEY_FILE: pemFileSetting("Its private key, a PEM file (default: none)"),
+};
+
+/** The certificates that {@linkcode redisTlsSettings} has read, for `connectRedis`. */
+export function redisTls(settings: SettingsOf<typeof redisTlsSettings>): RedisTls {
+  return { ca: settings.REDIS_CA_FILE, cert: settings.REDIS_CERT_FILE, key: settings.REDIS_KEY_FILE };
+}
 
 /** The least level that is logged: `LOG_LEVEL`. */
 export const logLevelSetting: SettingSchema<"DEBUG" | "INFO" | "WARN" | "ERROR"> = z
@@ -181,6 +197,32 @@ export function switchSetting(what: string): SettingSchema<boolean | undefined> 
  */
 export function textSetting(what: string): SettingSchema<string | undefined> {
   return z.string().optional().describe(what);
+}
+
+/**
+ * A file of certificates or keys, read as text; or nothing.
+ *
+ * @param what what it is, for `--help`
+ */
+export function pemFileSetting(what: string): SettingSchema<string | undefined> {
+  return z.string().transform((path, context) => {
+    try {
+      const text = readFileSync(path, "utf8");
+      if (text.includes("-----BEGIN ")) return text;
+      context.addIssue("must name a PEM file: the one that it names has no line that begins with -----BEGIN");
+    } catch (error) {
+      // Errors name the path; who has put the key itself there shall not see it in a log.
+      context.addIssue(`must name a file that can be read: ${reasonOf(error)}`);
+    }
+    return z.NEVER;
+  }).optional().describe(what);
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof Error && error.name === "NotCapable") {
+    return "it is in none of the folders that the task's --allow-read names";
+  }
+  return error instanceof Error && "code" in error ? String(error.code) : "unknown error";
 }
 
 function urlSetting(protocols: readonly string[]): z.ZodType<string> {

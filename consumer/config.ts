@@ -4,6 +4,7 @@ import {
   databaseUrlSetting,
   logFormatSetting,
   logLevelSetting,
+  redisTlsSettings,
   redisUrlSetting,
   secondsSetting,
 } from "@events-pipeline/common/settings";
@@ -21,6 +22,7 @@ export const consumeCommand = {
     DATABASE_URL: databaseUrlSetting,
     CONSUMER_DATABASE_URL: consumerDatabaseUrlSetting,
     REDIS_URL: redisUrlSetting,
+    ...redisTlsSettings,
     CONSUMER_CONNECTIONS: countSetting("Connections to the handlers' database, at most", 10),
     CONSUMER_LEASE_SECONDS: secondsSetting("How long a dead process keeps its consumers", 10),
     LOG_LEVEL: logLevelSetting,

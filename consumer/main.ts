@@ -10,6 +10,7 @@ import { logFormatter } from "@events-pipeline/common/logger";
 import { checkSchema } from "@events-pipeline/common/migrator";
 import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres";
 import { connectRedis } from "@events-pipeline/common/redis";
+import { redisTls } from "@events-pipeline/common/settings";
 import * as log from "@std/log";
 import { consumeCommand } from "./config.ts";
 import { loadHandlers } from "./load_handlers.ts";
@@ -39,10 +40,13 @@ const exitCode = await runDaemon(logger, async ({ stop, cancel }) => {
     connections: settings.CONSUMER_CONNECTIONS,
     logger,
   });
-  const redis = connectRedis(settings.REDIS_URL, { clientName: "events-consumer", logger });
+  const tls = redisTls(settings);
+  const redis = connectRedis(settings.REDIS_URL, { clientName: "events-consumer", tls, logger });
   const blockingRedis = connectRedis(settings.REDIS_URL, {
     clientName: "events-consumer watch",
     commandTimeoutMs: 15_000,
+    connectionPerSlot: true,
+    tls,
     logger,
   });
   try {

@@ -11,7 +11,7 @@ export interface RunConsumersOptions {
   readonly sql: Sql;
   /** The Redis that holds the streams. */
   readonly redis: RedisConnection;
-  /** A second connection to it, used for nothing else, with a command time-out of 15 s or more. */
+  /** A second connection to it, used for nothing else, with a command time-out of 15 s or more, and `connectionPerSlot`. */
   readonly blockingRedis: RedisConnection;
   /** Where progress and failures are told. @default silent */
   readonly logger?: Logger;

@@ -6,6 +6,7 @@ import {
   logLevelSetting,
   monitorAddressSetting,
   optionalCountSetting,
+  redisTlsSettings,
   redisUrlSetting,
   secondsSetting,
   shareSetting,
@@ -27,6 +28,7 @@ export const publisherCommand = {
     DATABASE_URL: databaseUrlSetting,
     CONSUMER_DATABASE_URL: consumerDatabaseUrlSetting,
     REDIS_URL: redisUrlSetting,
+    ...redisTlsSettings,
     MONITOR_ADDRESS: monitorAddressSetting,
     PUBLISHER_BATCH_ROWS: countSetting("Events a batch, at most", 1_000),
     PUBLISHER_MAX_EVENT_BYTES: countSetting(

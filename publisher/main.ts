@@ -13,6 +13,7 @@ import { startMonitor } from "@events-pipeline/common/monitor";
 import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres";
 import { prometheusMetrics } from "@events-pipeline/common/prometheus";
 import { connectRedis } from "@events-pipeline/common/redis";
+import { redisTls } from "@events-pipeline/common/settings";
 import { outboxMigrations } from "@events-pipeline/producer/outbox";
 import * as log from "@std/log";
 import type { Sql } from "postgres";
@@ -58,6 +59,7 @@ const exitCode = await runDaemon(logger, async ({ stop }) => {
   const redis = connectRedis(settings.REDIS_URL, {
     clientName: "events-publisher",
     commandTimeoutMs: settings.PUBLISHER_REDIS_ANSWER_SECONDS,
+    tls: redisTls(settings),
     logger,
   });
   cleanUp.defer(() => redis.close());
