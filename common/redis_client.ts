@@ -1,19 +1,32 @@
 import { Redis, type RedisOptions as IoredisOptions } from "ioredis";
 import type { Evaluation, RedisOptions } from "./redis.ts";
 import { describeError, type Logger } from "./logger.ts";
+import { connectorTo, type ServerFinder } from "./redis_connector.ts";
 import { commandRequest, type RedisRequest } from "./redis_request.ts";
+import type { RedisTls } from "./redis_tls.ts";
+import type { RedisLogin } from "./redis_url.ts";
 import { backoffMs } from "./retry.ts";
 
-/** How ioredis finds a server, and logs in. */
-export type ServerOptions = Pick<
-  IoredisOptions,
-  "host" | "port" | "username" | "password" | "db" | "tls" | "Connector" | "reconnectOnError" | "connectTimeout"
->;
+/** A server, and how to log in to it. */
+export interface RedisServer {
+  /** Finds it. */
+  readonly finder: ServerFinder;
+  /** Who logs in. */
+  readonly login: RedisLogin;
+  /** The options of the TLS socket; `undefined` for none. */
+  readonly tls: RedisTls | undefined;
+  /** The number of the database. @default 0 */
+  readonly database?: number;
+  /** Which error replies mean that the server is the wrong one, so that it is looked for again. @default none */
+  readonly reconnectOnError?: (error: Error) => boolean;
+}
 
 /** How {@linkcode RedisClient} behaves. */
 export interface RedisClientOptions extends Pick<RedisOptions, "clientName" | "logger" | "commandTimeoutMs"> {
   /** Which server it is, for the log. */
   readonly server: string;
+  /** How long it may take to connect, in milliseconds. @default 10000 */
+  readonly connectTimeoutMs?: number;
   /** How long commands wait for a connection that is away, in milliseconds. @default as long as a command may take */
   readonly awayLimitMs?: number;
   /** Called when the connection is lost, and after each try that failed. @default nothing */
@@ -31,6 +44,9 @@ interface ReconnectingClient {
 /** How long a command may take by default, in milliseconds. */
 const COMMAND_MS = 10_000;
 
+/** Why nobody can tell how many replicas have a write. */
+const LOST = "the connection was lost on which the replicas' answer was to come";
+
 /**
  * One connection to one server, made in the background and made again whenever it is lost, on which no command waits for longer than it
  * may.
@@ -43,8 +59,11 @@ export class RedisClient {
   readonly #awayLimitMs: number;
   /** Those that wait, by how they are told that the connection is away for too long. */
   readonly #waiting = new Set<(error: Error) => void>();
-  #onAway: () => void;
-  #onBack: () => void;
+  /** Those that wait for this connection alone, by how they are told that it is lost. */
+  readonly #bound = new Set<() => void>();
+  readonly #onAway: () => void;
+  readonly #onBack: () => void;
+  #closed = false;
   #connected = false;
   #awaySince: number | undefined = performance.now();
   #awayTimer: ReturnType<typeof setTimeout> | undefined;
@@ -54,7 +73,7 @@ export class RedisClient {
   #fault: unknown;
 
   /** Begins to connect. */
-  constructor(server: ServerOptions, options: RedisClientOptions) {
+  constructor(server: RedisServer, options: RedisClientOptions) {
     this.#logger = options.logger;
     this.#server = options.server;
     this.#limitMs = options.commandTimeoutMs ?? COMMAND_MS;
@@ -62,16 +81,16 @@ export class RedisClient {
     this.#onAway = options.onAway ?? (() => {});
     this.#onBack = options.onBack ?? (() => {});
     this.#client = new Redis({
-      protocol: 2,
+      ...ioredisOptions(server),
       connectionName: options.clientName,
-      connectTimeout: 10_000,
+      connectTimeout: options.connectTimeoutMs ?? 10_000,
       // A connection on which nothing comes back is cut and made again: TCP itself would try for a quarter of an hour. Commands that
       // were sent on it are sent again, also those that their callers have given up, so each of them must bear that.
       socketTimeout: this.#limitMs,
       // The time-out of `request` bounds the waiting, however many reconnections that takes.
       maxRetriesPerRequest: null,
       retryStrategy: (failures) => backoffMs(failures, { baseMs: 50, maxMs: 2_000 }),
-      ...server,
+      reconnectOnError: server.reconnectOnError ?? null,
     });
     this.#client.on("error", (error) => this.#failed(error));
     this.#client.on("close", () => this.#lost());
@@ -107,19 +126,27 @@ export class RedisClient {
     return {
       reply,
       waitForReplicas: async (replicas, timeoutMs) => {
-        const confirmed = losses === this.#losses
-          ? Number(await this.request(commandRequest("WAIT", [replicas, timeoutMs])))
-          : 0;
-        // A WAIT that was sent again on a new connection knows of no write, and counts every replica.
-        if (losses === this.#losses) return confirmed;
-        throw timeOut("the connection was lost on which the replicas' answer was to come");
+        if (losses !== this.#losses) throw timeOut(LOST);
+        return Number(await this.#requestHere(commandRequest("WAIT", [replicas, timeoutMs])));
       },
     };
   }
 
+  /** Sends a request on the connection at hand, and gives it up when that is lost: the answer of another one would say nothing. */
+  async #requestHere(request: RedisRequest): Promise<unknown> {
+    const lost = Promise.withResolvers<never>();
+    const giveUp = (): void => lost.reject(timeOut(LOST));
+    this.#bound.add(giveUp);
+    try {
+      return await Promise.race([this.request(request), lost.promise]);
+    } finally {
+      this.#bound.delete(giveUp);
+    }
+  }
+
   /** Cuts the connection, and fails what is waiting on it. Resolves when it is gone. */
   async close(): Promise<void> {
-    this.#onAway = this.#onBack = () => {};
+    this.#closed = true;
     clearTimeout(this.#awayTimer);
     await endClient(this.#client);
   }
@@ -131,6 +158,8 @@ export class RedisClient {
 
   #lost(): void {
     this.#losses++;
+    for (const giveUp of [...this.#bound]) giveUp();
+    if (this.#closed) return;
     if (this.#awaySince === undefined) {
       this.#awaySince = performance.now();
       this.#startAwayTimer();
@@ -159,6 +188,19 @@ export class RedisClient {
   #timeOut(reason: string): Error {
     return timeOut(reason, this.#awaySince === undefined ? undefined : this.#fault);
   }
+}
+
+/** What ioredis needs to connect to a server. */
+export function ioredisOptions(
+  { finder, login, tls, database = 0 }: RedisServer,
+): Pick<IoredisOptions, "protocol" | "username" | "password" | "db" | "tls" | "Connector"> {
+  return {
+    protocol: 2,
+    ...login,
+    db: database,
+    ...(tls === undefined ? {} : { tls }), // Only to say that it is TLS which has to be ready.
+    Connector: connectorTo(finder, tls),
+  };
 }
 
 const seconds = (ms: number): number => Math.round(ms / 1_000);

@@ -1,6 +1,7 @@
 import { describeError } from "./logger.ts";
 import type { Evaluation, RedisConnection, RedisOptions } from "./redis.ts";
 import { RedisClient, timeOut } from "./redis_client.ts";
+import { oneServer } from "./redis_connector.ts";
 import { askServer } from "./redis_question.ts";
 import { explainRefusal } from "./redis_refusal.ts";
 import { askingRequest, commandRequest, type RedisRequest, scriptRequest } from "./redis_request.ts";
@@ -38,7 +39,7 @@ export function connectCluster(
   return {
     call: async (command, ...args) => {
       const key = keyOfCommand(command, args);
-      if (key !== undefined) return await cluster.ask(key, commandRequest(command, args, key));
+      if (key !== undefined) return await cluster.ask(key, commandRequest(command, args));
       throw new TypeError(`Cannot send ${command} to a Redis Cluster: it names no key, so no node is the one to ask`);
     },
     callAt: (key, command, ...args) => cluster.ask(key, commandRequest(command, args)),
@@ -128,7 +129,7 @@ class ClusterConnection {
           throw explainRefusal(error, request, this.#target.login);
         }
         if (redirections === REDIRECTIONS || performance.now() > deadline) {
-          throw timeOut(`${request.title} was sent from node to node ${redirections + 1} times`, error);
+          throw timeOut(`${request.title()} was sent from node to node ${redirections + 1} times`, error);
         }
         asking = redirection?.kind === "ASK";
         if (redirection?.kind === "MOVED") this.#move(redirection.slot, redirection.to);
@@ -152,13 +153,9 @@ class ClusterConnection {
     const name = nameOf({ endpoint, slot: own });
     const known = this.#nodes.get(name);
     if (known !== undefined) return known;
-    const client = new RedisClient({
-      ...endpoint,
-      ...this.#target.login,
-      ...(this.#tls === undefined ? {} : { tls: this.#tls }),
-      connectTimeout: 2 * AWAY_MS,
-    }, {
+    const client = new RedisClient({ finder: oneServer(endpoint), login: this.#target.login, tls: this.#tls }, {
       ...this.#options,
+      connectTimeoutMs: 2 * AWAY_MS,
       server: addressOf(endpoint),
       awayLimitMs: AWAY_MS,
       // Another node may take its slots over.

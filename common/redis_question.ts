@@ -1,5 +1,6 @@
 import { Redis } from "ioredis";
-import { endClient } from "./redis_client.ts";
+import { endClient, ioredisOptions } from "./redis_client.ts";
+import { oneServer } from "./redis_connector.ts";
 import type { RedisTls } from "./redis_tls.ts";
 import type { RedisEndpoint, RedisLogin } from "./redis_url.ts";
 
@@ -27,15 +28,11 @@ const ANSWER_MS = 2_000;
  */
 export async function askServer({ endpoint, login, tls, command, signal }: RedisQuestion): Promise<unknown> {
   const client = new Redis({
-    ...endpoint,
-    ...login,
-    ...(tls === undefined ? {} : { tls }),
-    protocol: 2,
+    ...ioredisOptions({ finder: oneServer(endpoint), login, tls }),
     lazyConnect: true,
     enableReadyCheck: false,
     connectTimeout: ANSWER_MS,
     commandTimeout: ANSWER_MS,
-    disconnectTimeout: 100,
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
   });

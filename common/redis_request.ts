@@ -1,5 +1,6 @@
 import type { Redis } from "ioredis";
 import type { RedisScript } from "./redis.ts";
+import { keyOfCommand } from "./redis_slots.ts";
 
 /** A word of a command. */
 export type RedisWord = string | number;
@@ -7,7 +8,7 @@ export type RedisWord = string | number;
 /** Something to be asked of one server, on one connection. */
 export interface RedisRequest {
   /** For messages: the command, and its key if it has one. Nothing of the data. */
-  readonly title: string;
+  title(): string;
   /** Sends it. May be called again, for another connection. */
   run(client: Redis): Promise<unknown>;
 }
@@ -15,15 +16,20 @@ export interface RedisRequest {
 type Run = (...args: RedisWord[]) => Promise<unknown>;
 
 /** One command. */
-export function commandRequest(command: string, args: readonly RedisWord[], key?: string): RedisRequest {
-  const title = key === undefined ? command : `${command} on ${key}`;
-  return { title, run: (client) => client.call(command, ...args) };
+export function commandRequest(command: string, args: readonly RedisWord[]): RedisRequest {
+  return {
+    title() {
+      const key = keyOfCommand(command, args);
+      return key === undefined ? command : `${command} on ${key}`;
+    },
+    run: (client) => client.call(command, ...args),
+  };
 }
 
 /** A Lua script on one key, by its hash where the server has it. */
 export function scriptRequest(script: RedisScript, key: string, args: readonly RedisWord[]): RedisRequest {
   return {
-    title: `the script ${script.name} on ${key}`,
+    title: () => `the script ${script.name} on ${key}`,
     run(client) {
       const scripts = client as unknown as Record<string, Run | undefined>;
       if (scripts[script.name] === undefined) {

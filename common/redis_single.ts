@@ -1,8 +1,9 @@
 import type { RedisConnection, RedisOptions } from "./redis.ts";
-import { RedisClient, type ServerOptions } from "./redis_client.ts";
+import { RedisClient, type RedisServer } from "./redis_client.ts";
+import { oneServer } from "./redis_connector.ts";
 import { explainRefusal } from "./redis_refusal.ts";
 import { commandRequest, type RedisRequest, scriptRequest } from "./redis_request.ts";
-import { sentinelConnector } from "./redis_sentinel.ts";
+import { primaryFinder } from "./redis_sentinel.ts";
 import { tlsOptions } from "./redis_tls.ts";
 import type { RedisTarget } from "./redis_url.ts";
 
@@ -12,7 +13,7 @@ export function connectSingle(
   options: RedisOptions,
 ): RedisConnection {
   const reconnected = new Set<() => void>();
-  const client = new RedisClient(connectionTo(target, options), {
+  const client = new RedisClient(serverOf(target, options), {
     ...options,
     server: target.kind === "single"
       ? `${target.server.host}:${target.server.port}`
@@ -41,16 +42,16 @@ export function connectSingle(
   };
 }
 
-function connectionTo(
+function serverOf(
   target: RedisTarget & { readonly kind: "single" | "sentinel" },
   options: RedisOptions,
-): ServerOptions {
+): RedisServer {
   const tls = tlsOptions(target, options.tls ?? {});
-  const common = { ...target.login, db: target.database, ...(tls === undefined ? {} : { tls }) };
-  if (target.kind === "single") return { ...common, ...target.server };
+  const common = { login: target.login, database: target.database, tls };
+  if (target.kind === "single") return { ...common, finder: oneServer(target.server) };
   return {
     ...common,
-    Connector: sentinelConnector(target, tls),
+    finder: primaryFinder(target, tls),
     // The server was demoted: the Sentinels know which one is the primary now.
     reconnectOnError: (error) => error.message.startsWith("READONLY"),
   };

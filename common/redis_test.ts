@@ -1,6 +1,9 @@
 import { connectRedis } from "@events-pipeline/common/redis";
 import { freePort } from "@events-pipeline/local/free_port";
-import { assertRejects } from "@std/assert";
+import { callRedis } from "@events-pipeline/local/redis_call";
+import { startTcpProxy } from "@events-pipeline/local/tcp_proxy";
+import { until } from "@events-pipeline/local/until";
+import { assertEquals, assertRejects } from "@std/assert";
 
 Deno.test("RedisConnection.close() fails what waits for a server that is away, and returns", async () => {
   const redis = connectRedis(`redis://127.0.0.1:${freePort()}`, { clientName: "test" });
@@ -9,3 +12,27 @@ Deno.test("RedisConnection.close() fails what waits for a server that is away, a
   await redis.close();
   await waiting;
 });
+
+Deno.test("Evaluation.waitForReplicas() counts on no connection but the one that has written", async () => {
+  await using proxy = await startTcpProxy(Deno.env.get("REDIS_URL")!);
+  const redis = connectRedis(proxy.url, { clientName: "test" });
+  const script = { name: "testTouch", lua: "return redis.call('SET', KEYS[1], 'x', 'PX', 1)" };
+  const key = `test-${crypto.randomUUID()}`;
+  const lost = "the connection was lost on which the replicas' answer was to come";
+  try {
+    const evaluation = await redis.evaluate(script, key, []);
+    assertEquals(await evaluation.waitForReplicas(1, 1), 0);
+    // Sent again on the next connection, which has written nothing, it would be told that all replicas are up to date.
+    const waiting = assertRejects(() => evaluation.waitForReplicas(1, 60_000), Error, lost);
+    await until("it waits", async () => / cmd=wait /.test(String(await listClients())));
+    proxy.cut();
+    await waiting;
+    await assertRejects(() => evaluation.waitForReplicas(0, 1), Error, lost);
+  } finally {
+    await redis.close();
+  }
+});
+
+async function listClients(): Promise<unknown> {
+  return await callRedis(Deno.env.get("REDIS_URL")!, ["CLIENT", "LIST"]);
+}

@@ -11,10 +11,13 @@
  *
  * @module
  */
+export * from "./certificates.ts";
 export * from "./checker.ts";
 export * from "./database.ts";
 export * from "./postgres.ts";
 export * from "./redis.ts";
+export * from "./redis_cluster.ts";
+export * from "./redis_sentinel.ts";
 export * from "./s3.ts";
 export * from "./server.ts";
 export * from "./stack.ts";

@@ -1,10 +1,6 @@
-import { type Account, serverAccount } from "./account.ts";
-import { askRedis } from "./answers.ts";
-import { startBinaryServer } from "./binary_server.ts";
-import { findRedis } from "./binaries.ts";
-import { findOrInstall } from "./find_or_install.ts";
+import type { Certificates } from "./certificates.ts";
+import { startRedisProgram } from "./redis_program.ts";
 import type { OwnedServer, StartOptions } from "./server.ts";
-import { Watchdog } from "./watchdog.ts";
 
 /** How {@linkcode startRedis} sets the server up. */
 export interface RedisOptions extends StartOptions {
@@ -14,31 +10,12 @@ export interface RedisOptions extends StartOptions {
    * @default "aof"
    */
   readonly persistence?: "aof" | "none";
+  /** The password of the user `default`. @default a random one */
+  readonly password?: string;
+  /** Has it take nothing but TLS, with this certificate; clients need none. @default no TLS */
+  readonly tls?: Certificates;
   /** Further lines of `redis.conf`, by directive. @default none */
   readonly extraConfig?: Readonly<Record<string, string | number>>;
-}
-
-async function configure(
-  folder: string,
-  account: Account | undefined,
-  options: RedisOptions,
-): Promise<string> {
-  const password = crypto.randomUUID().replaceAll("-", "");
-  const config = {
-    bind: "127.0.0.1",
-    requirepass: password,
-    dir: `"${folder}"`,
-    daemonize: "no",
-    save: '""',
-    appendonly: options.persistence === "none" ? "no" : "yes",
-    appendfsync: "everysec",
-    ...options.extraConfig,
-  };
-  const lines = Object.entries(config).map(([name, value]) => `${name} ${value}\n`);
-  const file = `${folder}/redis.conf`;
-  await Deno.writeTextFile(file, lines.join(""), { mode: 0o600, createNew: true });
-  if (account) await Deno.chown(file, account.uid, account.gid);
-  return password;
 }
 
 /**
@@ -56,35 +33,34 @@ async function configure(
  * ```
  */
 export async function startRedis(options: RedisOptions = {}): Promise<OwnedServer> {
-  const { signal } = options;
-  signal?.throwIfAborted();
-  const bin = await findOrInstall({
-    name: "Redis",
-    debianPackage: "redis-server",
-    variable: "REDIS_URL",
-    find: findRedis,
+  const { tls, password = crypto.randomUUID().replaceAll("-", "") } = options;
+  return await startRedisProgram({
+    files: (folder) => ({
+      "redis.conf": configText({
+        bind: "127.0.0.1",
+        requirepass: password,
+        dir: `"${folder}"`,
+        daemonize: "no",
+        save: '""',
+        appendonly: options.persistence === "none" ? "no" : "yes",
+        appendfsync: "everysec",
+        ...(tls === undefined ? {} : {
+          "tls-ca-cert-file": `"${folder}/ca.pem"`,
+          "tls-cert-file": `"${folder}/cert.pem"`,
+          "tls-key-file": `"${folder}/key.pem"`,
+          "tls-auth-clients": "optional",
+        }),
+        ...options.extraConfig,
+      }),
+      ...(tls === undefined ? {} : { "ca.pem": tls.ca, "cert.pem": tls.cert, "key.pem": tls.key }),
+    }),
+    args: (port) => tls === undefined ? ["--port", `${port}`] : ["--port", "0", "--tls-port", `${port}`],
+    url: (port) => `redis${tls === undefined ? "" : "s"}://:${password}@127.0.0.1:${port}`,
+    ca: tls?.ca,
   }, options);
-  const account = await serverAccount(["redis", "nobody"]);
-  const watchdog = await Watchdog.start("redis", { account, signal: "TERM" });
-  try {
-    const password = await configure(watchdog.folder, account, options);
-    return await startBinaryServer(
-      {
-        name: "Redis",
-        account,
-        stopSignal: "SIGTERM",
-        command: (port) => [
-          `${bin}/redis-server`,
-          ...[`${watchdog.folder}/redis.conf`, "--port", `${port}`],
-        ],
-        url: (port) => `redis://:${password}@127.0.0.1:${port}`,
-        ask: askRedis,
-      },
-      watchdog,
-      signal,
-    );
-  } catch (error) {
-    await watchdog.end();
-    throw error;
-  }
+}
+
+/** The text of a `redis.conf`. */
+export function configText(config: Readonly<Record<string, string | number>>): string {
+  return Object.entries(config).map(([name, value]) => `${name} ${value}\n`).join("");
 }
