@@ -193,9 +193,10 @@ export class RedisClient {
 /** What ioredis needs to connect to a server. */
 export function ioredisOptions(
   { finder, login, tls, database = 0 }: RedisServer,
-): Pick<IoredisOptions, "protocol" | "username" | "password" | "db" | "tls" | "Connector"> {
+): Pick<IoredisOptions, "protocol" | "disableClientInfo" | "username" | "password" | "db" | "tls" | "Connector"> {
   return {
     protocol: 2,
+    disableClientInfo: true, // A user who may do no more than it must would be noted in the ACL log for it.
     ...login,
     db: database,
     ...(tls === undefined ? {} : { tls }), // Only to say that it is TLS which has to be ready.

@@ -3,7 +3,7 @@ import { StreamName } from "@events-pipeline/common";
 import { readCheckpoints } from "@events-pipeline/common/lease";
 import { migrate } from "@events-pipeline/common/migrator";
 import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres";
-import { connectRedis } from "@events-pipeline/common/redis";
+import { connectRedis, type RedisTls } from "@events-pipeline/common/redis";
 import { sleep } from "@events-pipeline/common/retry";
 import { createWidget, createWidgetTables } from "@events-pipeline/example-widgets";
 import type { Sql } from "postgres";
@@ -16,6 +16,10 @@ export interface DemoOptions {
   readonly databaseUrl: string;
   /** The Redis; the demo's stream is deleted first. */
   readonly redisUrl: string;
+  /** Certificates for its own connection to Redis. @default none */
+  readonly redisTls?: RedisTls;
+  /** Further environment of a daemon, by task: another user of Redis, say. @default none */
+  readonly environmentOf?: (task: string) => Readonly<Record<string, string>>;
   /** An empty folder for the archive. */
   readonly archiveFolder: string;
   /** How many times a widget is created. */
@@ -54,7 +58,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   await using cleanUp = new AsyncDisposableStack();
   const sql = connectPostgres(options.databaseUrl, { applicationName: "demo" });
   cleanUp.defer(() => closePostgres(sql));
-  const redis = connectRedis(options.redisUrl, { clientName: "demo" });
+  const redis = connectRedis(options.redisUrl, { clientName: "demo", tls: options.redisTls ?? {} });
   cleanUp.defer(() => redis.close());
   await migrate(sql, pipelineMigrations);
   await createWidgetTables(sql);
@@ -70,6 +74,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
       ARCHIVE_SEGMENT_AGE_SECONDS: "1",
       ARCHIVE_LEASE_SECONDS: "3",
       CONSUMER_LEASE_SECONDS: "3",
+      ...options.environmentOf?.(task),
     };
     const onFailure = (output: string) => {
       if (daemons.get(task)?.pid === pid) options.onProgress?.(`${task} failed:\n${output}\n`);

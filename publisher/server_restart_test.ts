@@ -8,26 +8,7 @@ import { silentLogger } from "@events-pipeline/common/logger";
 import { acceptForeign } from "./accept_foreign.ts";
 import { livePublisher } from "./testdata/live_publisher.ts";
 import { sendSteadily } from "./testdata/steady_sender.ts";
-
-/** Waits until all is published; then the stream must hold what the outbox holds, in its order, each event once. */
-async function streamIsOutbox({ sql, redis, stream }: TestPipeline, acknowledged: readonly string[]): Promise<void> {
-  await until(
-    "everything is published",
-    async () => (await sql`SELECT FROM events.outbox_event WHERE published_at IS NULL LIMIT 1`).length === 0,
-    30_000,
-  );
-  const rows = await sql<{ event_id: string }[]>`
-    SELECT event_id FROM events.outbox_event WHERE stream_name = ${stream} ORDER BY id`;
-  const committed = rows.map((row) => row.event_id);
-  // A commit may have come through without its acknowledgement, never the other way round.
-  assert(new Set(acknowledged).isSubsetOf(new Set(committed)));
-  await until(
-    "the stream is whole",
-    async () => Number(await redis.call("XLEN", stream)) >= committed.length,
-    30_000,
-  );
-  assertEquals((await streamStage(redis, stream)).eventIds, committed);
-}
+import { streamIsOutbox } from "./testdata/stream_is_outbox.ts";
 
 const growsBeyond = (list: readonly unknown[], count: number) => () => list.length > count;
 
