@@ -4,6 +4,7 @@ import {
   databaseUrlSetting,
   logFormatSetting,
   logLevelSetting,
+  monitorAddressSetting,
   redisUrlSetting,
   secondsSetting,
 } from "@events-pipeline/common/settings";
@@ -21,8 +22,10 @@ export const consumeCommand = {
     DATABASE_URL: databaseUrlSetting,
     CONSUMER_DATABASE_URL: consumerDatabaseUrlSetting,
     REDIS_URL: redisUrlSetting,
+    MONITOR_ADDRESS: monitorAddressSetting,
     CONSUMER_CONNECTIONS: countSetting("Connections to the handlers' database, at most", 10),
     CONSUMER_LEASE_SECONDS: secondsSetting("How long a dead process keeps its consumers", 10),
+    CONSUMER_KEEP_SECONDS: secondsSetting("How long it is kept which events were handled", 7 * 24 * 3_600),
     LOG_LEVEL: logLevelSetting,
     LOG_FORMAT: logFormatSetting,
   },
