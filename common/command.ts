@@ -16,6 +16,8 @@ export interface Flag {
   readonly value?: string;
   /** Whether the program can't do without it. @default false */
   readonly required?: boolean;
+  /** What is wrong with a value, such as `must be a number`; `undefined` when nothing is. @default any text is taken */
+  readonly fault?: (value: string) => string | undefined;
 }
 
 /** The flags of a program by name, without the dashes. */
@@ -102,6 +104,9 @@ export function readCommand<F extends Flags, S extends SettingsShape>(
       faults.push(`--${name} ${flag.value ?? ""} is missing: ${flag.help}`);
     } else if (given?.includes("")) {
       faults.push(`--${name} needs a value: ${flag.help}`);
+    } else {
+      const wrong = (given ?? []).map((text) => flag.fault?.(String(text))).filter((fault) => fault !== undefined);
+      faults.push(...new Set(wrong.map((fault) => `--${name} ${fault}`)));
     }
   }
   try {
