@@ -6,7 +6,7 @@ import { segmentFolder, segmentKey, sha256Hex } from "./segment.ts";
 export interface ArchivedSegment {
   /** Its key. */
   readonly key: string;
-  /** Its first and last entry id; `undefined` when the key is not that of a segment. */
+  /** The first and last entry id that its name tells; `undefined` when it is not the name of a segment. */
   readonly ids: { readonly first: string; readonly last: string } | undefined;
 }
 
@@ -31,16 +31,23 @@ export async function* listSegments(store: ObjectStore, stream: string): AsyncGe
       segments = [];
       day = folder;
     }
-    segments.push({ key, ids: idsOf(stream, key) });
+    segments.push({ key, ids: idsOf(key) });
   }
   yield* inOrder(segments);
 }
 
-function idsOf(stream: string, key: string): ArchivedSegment["ids"] {
-  const [, first, last] = /\/(\d{1,16}-\d{1,16})_(\d{1,16}-\d{1,16})\.jsonl\.gz$/.exec(key) ?? [];
-  return first !== undefined && last !== undefined && key === segmentKey(stream, first, last)
-    ? { first, last }
-    : undefined;
+function idsOf(key: string): ArchivedSegment["ids"] {
+  const [, first, last] = /\/([\d-]+)_([\d-]+)\.jsonl\.gz$/.exec(key) ?? [];
+  return first !== undefined && last !== undefined && isEntryId(first) && isEntryId(last) ? { first, last } : undefined;
+}
+
+/** Whether it is an entry id of a time that there is. */
+function isEntryId(text: string): boolean {
+  try {
+    return !Number.isNaN(new Date(parseEntryId(text).ms).getTime());
+  } catch {
+    return false;
+  }
 }
 
 /** The text order of keys is not that of positions: `-10` stands before `-9`. */
@@ -62,7 +69,9 @@ export async function readSegment(
 ): Promise<readonly Entry[]> {
   const damaged = (reason: string, cause?: unknown): DamagedSegmentError =>
     new DamagedSegmentError(`Cannot read ${key}: ${reason}`, { cause });
-  if (ids === undefined) throw damaged("its key is not that of a segment");
+  if (ids === undefined) throw damaged("it has not the name of a segment");
+  const place = segmentKey(stream, ids.first, ids.last);
+  if (key !== place) throw damaged(`it belongs under ${place}`);
   const { body, head } = await store.get(key);
   let lines: Uint8Array<ArrayBuffer>;
   try {
@@ -71,7 +80,9 @@ export async function readSegment(
   } catch (error) {
     throw damaged("it is not whole gzip", error);
   }
-  if (head !== undefined && await sha256Hex(lines) !== head.sha256) throw damaged("its SHA-256 is not the recorded one");
+  if (head !== undefined && await sha256Hex(lines) !== head.sha256) {
+    throw damaged("its SHA-256 is not the recorded one");
+  }
   let entries: Entry[];
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(lines);

@@ -14,8 +14,13 @@ import type { S3Options } from "./s3_store.ts";
  * @param byDefault what holds when it is not set, for `--help`
  */
 export function archiveUrlSetting(byDefault: string): SettingSchema<string | undefined> {
-  return z.string().regex(/^(?:file:\/\/\/|s3:\/\/[^/])/, { error: "must be file:///folder or s3://bucket/prefix" })
+  return z.string().refine(isArchiveUrl, { error: "must be file:///folder or s3://bucket/prefix" })
     .optional().describe(`file:///folder or s3://bucket/prefix (default: ${byDefault})`);
+}
+
+/** Whether a text is the URL of an archive, as `openStore` takes it. */
+export function isArchiveUrl(text: string): boolean {
+  return /^(?:file:\/\/\/|s3:\/\/[^/])/.test(text);
 }
 
 const endpointSetting: SettingSchema<string | undefined> = z.url({ error: "must be a URL" }).optional()

@@ -4,7 +4,7 @@ import { transaction } from "@events-pipeline/common/transaction";
 import { readRetention } from "@events-pipeline/publisher/stream_retention";
 import type { StageCheck } from "./check_options.ts";
 import { handledPages, readConsumers } from "./handled_events.ts";
-import { clearedEvents, type KnownEvent, knownEvents, type KnownRange } from "./known_events.ts";
+import { clearedEvents, eventsBesideOutbox, type KnownEvent, knownEvents, type KnownRange } from "./known_events.ts";
 import { findDoubled, findEvents } from "./outbox_rows.ts";
 import { positionOf } from "./stage_entry.ts";
 import { type Knowledge, SequenceComparison } from "./sequence_comparison.ts";
@@ -78,16 +78,15 @@ async function identify(
   const known = new Map<string, Knowledge>();
   for (const [eventId, { position, eventType }] of await findEvents(sql, stream, eventIds)) {
     const later = position === undefined || position > positionOf(upTo);
-    known.set(eventId, !isWanted(check, eventType) ? "unknown" : later ? "later" : "expected");
+    known.set(eventId, !isWanted(check, eventType) ? "unknown" : later ? "right" : "expected");
   }
-  const cleanedNow = (await readRetention(sql, stream)).cleanedTo;
   const unknown = new Set(eventIds.filter((id) => !known.has(id)));
-  if (cleanedNow === 0 || unknown.size === 0) return known;
-  for await (const page of clearedEvents(check, stream, cleanedNow)) {
+  if (unknown.size === 0) return known;
+  for await (const page of eventsBesideOutbox(check, stream)) {
     for (const { eventId, eventType, position } of page) {
       if (!unknown.has(eventId) || !isWanted(check, eventType)) continue;
-      // The clean-up has overtaken the check: then it was right, and not expected because its row was gone.
-      known.set(eventId, position > cleanedTo ? "later" : "expected");
+      // Its row is gone, by the clean-up that has overtaken this check, or by a fault that is the outbox's.
+      known.set(eventId, position > cleanedTo ? "right" : "expected");
     }
   }
   return known;

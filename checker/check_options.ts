@@ -52,7 +52,7 @@ export interface CheckOptions {
   /** The streams. @default every stream that the outbox has had */
   readonly streams?: readonly string[];
   /** What a consumer has handled. @default it is not checked */
-  readonly handled?: HandledTable;
+  readonly handled?: HandledTable | undefined;
   /** Versions that must rise. @default none */
   readonly versions?: readonly VersionRule[];
   /**

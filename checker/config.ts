@@ -1,7 +1,7 @@
-import { archiveUrlSetting, storeSettings } from "@events-pipeline/archiver";
+import { archiveUrlSetting, isArchiveUrl, storeSettings } from "@events-pipeline/archiver";
 import { defineStreamName } from "@events-pipeline/common";
 import { consumerDatabaseUrlSetting, databaseUrlSetting, redisUrlSetting } from "@events-pipeline/common/settings";
-import { isArchiveUrl, parseHandledTable, parseVersionRule } from "./flag_values.ts";
+import { parseHandledTable, parseVersionRule } from "./flag_values.ts";
 
 /** The command line and the environment of `deno task check-pipeline`. */
 export const checkCommand = {
@@ -32,9 +32,15 @@ export const checkCommand = {
     consumer: {
       kind: "text",
       value: "NAME",
+      needs: "handled-table",
       help: "the consumer that fills the table (default: the only one of the streams)",
     },
-    "handled-type": { kind: "texts", value: "TYPE", help: "an event that the consumer wants (default: all)" },
+    "handled-type": {
+      kind: "texts",
+      value: "TYPE",
+      needs: "handled-table",
+      help: "an event that the consumer wants (default: all)",
+    },
     "version-of": {
       kind: "texts",
       value: "TYPE.FIELD:KEY",

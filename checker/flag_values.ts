@@ -28,8 +28,3 @@ export function parseVersionRule(text: string): VersionRule {
   }
   return { eventType, field, keyField };
 }
-
-/** Whether a text is the URL of an archive. */
-export function isArchiveUrl(text: string): boolean {
-  return /^(?:file:\/\/\/|s3:\/\/[^/])/.test(text);
-}

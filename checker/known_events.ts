@@ -1,4 +1,5 @@
 import { compareEntryIds, ZERO_ENTRY_ID } from "@events-pipeline/common";
+import type { ObjectStore } from "@events-pipeline/archiver";
 import { archivePages } from "./archive_pages.ts";
 import type { CheckOptions } from "./check_options.ts";
 import { rowPages } from "./outbox_rows.ts";
@@ -45,16 +46,30 @@ export async function* clearedEvents(
   stream: string,
   upTo: number,
 ): AsyncGenerator<readonly KnownEvent[]> {
-  if (archive !== undefined) {
-    for await (const page of archivePages(archive, stream, upTo)) {
-      if (page.kind === "entries") yield eventsOf(page.entries);
-    }
-    return;
-  }
+  if (archive !== undefined) return yield* archivedEvents(archive, stream, upTo);
   for await (const page of streamPages(redis, stream, { after: ZERO_ENTRY_ID, upTo: "+" })) {
     const events = eventsOf(page).filter(({ position }) => position <= upTo);
     if (events.length > 0) yield events;
     if (page.at(-1)!.position > upTo) return;
+  }
+}
+
+/** All events of a stream that the archive or Redis has, those that both have twice. */
+export async function* eventsBesideOutbox(
+  { archive, redis }: CheckOptions,
+  stream: string,
+): AsyncGenerator<readonly KnownEvent[]> {
+  if (archive !== undefined) yield* archivedEvents(archive, stream, Infinity);
+  for await (const page of streamPages(redis, stream, { after: ZERO_ENTRY_ID, upTo: "+" })) yield eventsOf(page);
+}
+
+async function* archivedEvents(
+  archive: ObjectStore,
+  stream: string,
+  upTo: number,
+): AsyncGenerator<readonly KnownEvent[]> {
+  for await (const page of archivePages(archive, stream, upTo)) {
+    if (page.kind === "entries") yield eventsOf(page.entries);
   }
 }
 

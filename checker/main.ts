@@ -67,10 +67,7 @@ async function main(): Promise<number> {
 
 function handledTable(): HandledTable | undefined {
   const { consumer, "handled-table": table, "handled-type": eventTypes } = flags;
-  if (table === undefined) {
-    if (consumer === undefined && eventTypes.length === 0) return undefined;
-    throw new Error("Cannot check what is handled: --consumer and --handled-type need --handled-table");
-  }
+  if (table === undefined) return undefined;
   return {
     ...parseHandledTable(table),
     ...(consumer === undefined ? {} : { consumer }),

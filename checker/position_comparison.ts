@@ -41,6 +41,7 @@ export class PositionComparison {
   readonly #options: PositionComparisonOptions;
   readonly #seen = new PositionSet();
   readonly #names: StrayNames;
+  readonly #leftOut: PositionRange[] = [];
   #strays: Stray[] = [];
   #cleanedTo = 0;
   #highest = 0;
@@ -72,14 +73,14 @@ export class PositionComparison {
 
   /** Takes positions that are told of otherwise: they are not expected any more. */
   leaveOut(range: PositionRange): void {
-    const last = Math.min(range.last, this.#options.upTo);
-    if (range.first >= 1 && range.first <= last) this.#seen.add(range.first, last);
+    if (range.first <= range.last) this.#leftOut.push(range);
   }
 
   /** Names what is strange, and counts what is not there. */
   async finish(): Promise<void> {
     await this.#nameStrays();
     await this.#names.finish(this.#options.again);
+    for (const { first, last } of this.#leftOut) this.#seen.add(first, last);
     const cleared = await this.#options.clearedTo?.() ?? 0;
     let ranges: PositionRange[] = [];
     for (const range of this.#seen.missing(cleared + 1, this.#options.upTo)) {

@@ -12,8 +12,8 @@ export interface ExpectedEvent {
 export type Knowledge =
   /** It was to be held once: this is again. */
   | "expected"
-  /** It is right, and comes after what is judged. */
-  | "later"
+  /** It is right, and was not expected: it comes after what is judged, or the outbox lacks its row. */
+  | "right"
   /** It is wrong: nobody has sent it. */
   | "unknown";
 
