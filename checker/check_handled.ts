@@ -30,11 +30,12 @@ export async function checkHandled(check: StageCheck, consumer: string): Promise
     const { cleanedTo } = await readRetention(sql, stream);
     const upTo = complete === true && compareEntryIds(checkpoint, published) < 0 ? published : checkpoint;
     const range: KnownRange = { stream, cleanedTo, published, upTo };
+    const wanted = new WantedEvents(check, range);
     const comparison = new SequenceComparison({
-      expected: wantedEvents(check, range),
+      expected: wanted.pages(),
       findings,
       joinsLate: cleanedTo > 0 && !await reachesBack(check, range),
-      identify: (eventIds) => identify(check, range, eventIds),
+      identify: (eventIds) => identify(check, range, eventIds, wanted.hasGaps),
     });
     for await (const page of handledPages(tx, table)) {
       await comparison.take(page);
@@ -46,15 +47,33 @@ export async function checkHandled(check: StageCheck, consumer: string): Promise
 }
 
 /** The known events that the consumer wants, each once. */
-async function* wantedEvents(check: StageCheck, range: KnownRange): AsyncGenerator<readonly KnownEvent[]> {
-  const doubled = new Set((await findDoubled(check.sql, range.stream, MAX_DOUBLED)).eventIds);
-  const had = new Set<string>();
-  for await (const page of knownEvents(check, range)) {
-    yield page.filter(({ eventId, eventType }) => {
-      if (!isWanted(check, eventType) || had.has(eventId)) return false;
-      if (doubled.has(eventId)) had.add(eventId);
-      return true;
-    });
+class WantedEvents {
+  readonly #check: StageCheck;
+  readonly #range: KnownRange;
+  /** Whether nobody has some of the events that the outbox has cleaned up. Known when all are read. */
+  hasGaps = false;
+
+  constructor(check: StageCheck, range: KnownRange) {
+    this.#check = check;
+    this.#range = range;
+  }
+
+  async *pages(): AsyncGenerator<readonly KnownEvent[]> {
+    const { stream, cleanedTo } = this.#range;
+    const doubled = new Set((await findDoubled(this.#check.sql, stream, MAX_DOUBLED)).eventIds);
+    const had = new Set<string>();
+    let last: number | undefined;
+    for await (const page of knownEvents(this.#check, this.#range)) {
+      for (const { position } of page) {
+        if (last !== undefined && last < cleanedTo && position > last + 1) this.hasGaps = true;
+        last = position;
+      }
+      yield page.filter(({ eventId, eventType }) => {
+        if (!isWanted(this.#check, eventType) || had.has(eventId)) return false;
+        if (doubled.has(eventId)) had.add(eventId);
+        return true;
+      });
+    }
   }
 }
 
@@ -73,6 +92,7 @@ async function identify(
   check: StageCheck,
   { stream, cleanedTo, upTo }: KnownRange,
   eventIds: readonly string[],
+  hasGaps: boolean,
 ): Promise<ReadonlyMap<string, Knowledge>> {
   const { sql } = check;
   const known = new Map<string, Knowledge>();
@@ -89,5 +109,7 @@ async function identify(
       known.set(eventId, position > cleanedTo ? "right" : "expected");
     }
   }
+  // Where events are gone from everywhere, nobody can tell one of them from one that was never sent.
+  if (hasGaps) { for (const id of unknown) if (!known.has(id)) known.set(id, "right"); }
   return known;
 }

@@ -48,7 +48,7 @@ export interface CheckOptions {
   /** The Redis that holds the streams. */
   readonly redis: RedisConnection;
   /** The archive. @default it is not checked */
-  readonly archive?: ObjectStore;
+  readonly archive?: ObjectStore | undefined;
   /** The streams. @default every stream that the outbox has had */
   readonly streams?: readonly string[];
   /** What a consumer has handled. @default it is not checked */

@@ -40,14 +40,20 @@ export async function* knownEvents(options: CheckOptions, range: KnownRange): As
   for await (const page of streamPages(redis, stream, { after: published, upTo: range.upTo })) yield eventsOf(page);
 }
 
-/** The events of a stream that the outbox no longer has, as far as anybody has them. */
+/** The events of a stream that the outbox no longer has: those that the archive has, then those that only Redis has. */
 export async function* clearedEvents(
   { archive, redis }: CheckOptions,
   stream: string,
   upTo: number,
 ): AsyncGenerator<readonly KnownEvent[]> {
-  if (archive !== undefined) return yield* archivedEvents(archive, stream, upTo);
-  for await (const page of streamPages(redis, stream, { after: ZERO_ENTRY_ID, upTo: "+" })) {
+  let after = ZERO_ENTRY_ID;
+  if (archive !== undefined) {
+    for await (const page of archivedEvents(archive, stream, upTo)) {
+      yield page;
+      after = page.at(-1)?.entryId ?? after;
+    }
+  }
+  for await (const page of streamPages(redis, stream, { after, upTo: "+" })) {
     const events = eventsOf(page).filter(({ position }) => position <= upTo);
     if (events.length > 0) yield events;
     if (page.at(-1)!.position > upTo) return;
