@@ -40,9 +40,9 @@ async function main(): Promise<number> {
     const sql = connect(settings.DATABASE_URL);
     const consumerSql = connect(settings.CONSUMER_DATABASE_URL ?? settings.DATABASE_URL);
     await checkSchema(sql, [leaseMigrations, outboxMigrations, publisherMigrations]);
+    await findRedis();
     const redis = connectRedis(settings.REDIS_URL, { clientName: "events-check-pipeline" });
     cleanUp.defer(() => redis.close());
-    await redis.call("PING");
     const archiveUrl = flags.archive ?? settings.ARCHIVE_URL;
     const archive = archiveUrl === undefined ? undefined : await openStore(archiveUrl, s3OptionsOf(settings));
     cleanUp.defer(() => archive?.close());
@@ -62,6 +62,16 @@ async function main(): Promise<number> {
     showLine("");
     console.error(`deno task check-pipeline: ${describeError(error)}`);
     return error instanceof NewerSchemaError ? 3 : 2;
+  }
+}
+
+/** Fails soon when Redis is away. Later a command may take longer, and outlast a lost connection. */
+async function findRedis(): Promise<void> {
+  const redis = connectRedis(settings.REDIS_URL, { clientName: "events-check-pipeline", commandTimeoutMs: 2_000 });
+  try {
+    await redis.call("PING");
+  } finally {
+    await redis.close();
   }
 }
 

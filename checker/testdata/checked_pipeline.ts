@@ -23,8 +23,8 @@ export interface CheckedPipeline extends TestPipeline {
   send(count: number): Promise<readonly string[]>;
   /** Handles what is published. */
   consume(): Promise<void>;
-  /** Archives what is published. */
-  archiveAll(): Promise<void>;
+  /** Archives what is published, so many events a segment. */
+  archiveAll(segmentCount?: number): Promise<void>;
   /** Checks the stream in all stages. */
   check(options?: Partial<CheckOptions>): Promise<PipelineReport>;
 }
@@ -69,9 +69,9 @@ export async function checkedPipeline(count = 0): Promise<CheckedPipeline> {
       await runConsumers([consumer], { sql, redis, blockingRedis, signal, once: true });
       await blockingRedis.close();
     },
-    async archiveAll() {
+    async archiveAll(segmentCount = 20) {
       const signal = AbortSignal.timeout(30_000);
-      await runArchiver({ sql, redis, store: archive, once: true, segmentCount: 20, signal });
+      await runArchiver({ sql, redis, store: archive, once: true, segmentCount, signal });
     },
     check: (options = {}) => checkPipeline({ sql, redis, archive, handled, streams: [stream], ...options }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
