@@ -2,6 +2,7 @@ import type { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
 import { Socket } from "node:net";
 import { AnswerWatch, NoAnswerError } from "./answer_watch.ts";
+import { MessageReader } from "./postgres_messages.ts";
 import { SessionStart } from "./session_start.ts";
 import { secureSocket, type TlsMode } from "./secure_socket.ts";
 
@@ -47,6 +48,10 @@ const END_MS = 2_000;
  * keeps them in front of what it wants to send, and waits for a timer that it has cleared itself, until it has 1024 bytes. So this
  * closes without a fault and without having asked the server, and the client tries again, with one greeting more. Its 13th at the
  * latest brings the bytes out; they are thrown away, and the next time it begins as it should.
+ *
+ * The client's first question is which types are arrays. It takes in the answer a moment after it has sent the next query, and may
+ * have the answer to that one first, if that is written at once; then it sends arrays as if they were text. So until the first
+ * answer is whole, what it sends waits for the next round of the event loop.
  */
 export class PostgresSocket extends EventEmitter {
   readonly #options: PostgresSocketOptions;
@@ -54,10 +59,14 @@ export class PostgresSocket extends EventEmitter {
   readonly #watch: AnswerWatch | undefined;
   /** `undefined` until it is encrypted. */
   #socket: Socket | undefined;
-  readonly #early: Uint8Array[] = [];
+  readonly #early: (readonly [bytes: Uint8Array, done?: () => void])[] = [];
   /** What the client's first message says it is here for. */
   #purpose: "session" | "cancel" | undefined;
   #start: SessionStart | undefined;
+  /** Reads the first answer. */
+  #first: MessageReader | undefined = new MessageReader();
+  /** Whether what the client sends has to wait. */
+  #holds = false;
   #fault: Error | undefined;
   #closed = false;
   #ended = false;
@@ -95,20 +104,22 @@ export class PostgresSocket extends EventEmitter {
 
   /** Sends bytes. @returns whether more are welcome */
   write(bytes: Uint8Array, done?: () => void): boolean {
+    if (this.#closed) return true;
     if (this.#purpose === undefined) this.#begin(bytes);
     else this.#watch?.sent(bytes);
-    if (this.#socket !== undefined) return this.#socket.write(bytes, done);
-    this.#early.push(bytes);
+    if (this.#socket !== undefined && !this.#holds) return this.#socket.write(bytes, done);
+    this.#early.push(done === undefined ? [bytes] : [bytes, done]);
     return true;
   }
 
   /** Sends the last bytes, and ends the connection: in order if the server answers, and in any case. */
   end(bytes: Uint8Array): void {
-    if (this.#ended) return;
+    if (this.#ended || this.#closed) return;
     this.#ended = true;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.destroy(), END_MS);
     this.#watch?.end();
+    this.#sendEarly();
     if (this.#socket === undefined) this.destroy();
     else this.#socket.end(bytes);
   }
@@ -183,7 +194,11 @@ export class PostgresSocket extends EventEmitter {
     this.#socket = socket;
     socket.on("drain", () => this.emit("drain"));
     socket.on("data", (bytes: Buffer) => this.#onData(bytes));
-    for (const bytes of this.#early.splice(0)) socket.write(bytes);
+    this.#sendEarly();
+  }
+
+  #sendEarly(): void {
+    for (const [bytes, done] of this.#early.splice(0)) this.#socket?.write(bytes, done);
   }
 
   #onData(bytes: Buffer): void {
@@ -191,7 +206,22 @@ export class PostgresSocket extends EventEmitter {
     const rest = this.#start === undefined ? bytes : this.#start.take(bytes);
     if (rest === undefined) return;
     this.#start = undefined;
-    if (rest.length > 0) this.emit("data", rest);
+    if (rest.length === 0) return;
+    if (this.#first === undefined) this.emit("data", rest);
+    else this.#deliverFirst(rest);
+  }
+
+  /** What the client sends while it reads the first answer waits for the next round of the event loop. */
+  #deliverFirst(bytes: Buffer): void {
+    let whole = false;
+    this.#first?.read(bytes, (type) => whole ||= type === "Z");
+    this.#holds = true;
+    this.emit("data", bytes);
+    setImmediate(() => {
+      this.#holds = false;
+      this.#sendEarly();
+    });
+    if (whole) this.#first = undefined;
   }
 
   #onClose(): void {

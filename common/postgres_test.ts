@@ -215,3 +215,18 @@ Deno.test("connectPostgres() prepares statements, and none behind a pooler, wher
   assert("code" in error && error.code === "26000", String(error));
   assertEquals((await prepared(`${databaseUrl}?prepare=false`)).length, 0);
 });
+
+Deno.test("connectPostgres() sends arrays as arrays in the very first statement of a connection", async () => {
+  // As long a statement as the client writes at once, while it has not taken in which types are arrays: some fail without our socket.
+  const statement = `SELECT $1::text[] AS words ${" ".repeat(1_200)}`;
+  for (let i = 0; i < 25; i++) {
+    await Promise.all(Array.from({ length: 8 }, async () => {
+      const sql = connectPostgres(Deno.env.get("DATABASE_URL")!, { applicationName: "test", connections: 1 });
+      try {
+        assertEquals([...await sql.unsafe(statement, [["a", "b"]])], [{ words: ["a", "b"] }]);
+      } finally {
+        await closePostgres(sql);
+      }
+    }));
+  }
+});

@@ -31,6 +31,14 @@ export class TransactionEndedError extends Error {
   }
 }
 
+/**
+ * Events of a batch have been handled before, so the checkpoint had been put back. Nothing was changed; the batch is to be executed
+ * again, with {@linkcode Batch.lookUp}.
+ */
+export class AlreadyHandledError extends Error {
+  override readonly name = "AlreadyHandledError";
+}
+
 /** What the executor works with. */
 export interface ExecutorContext {
   /** The pool on the consumers' database. */
@@ -45,60 +53,72 @@ export interface ExecutorContext {
   readonly signal: AbortSignal;
 }
 
+/** What is handled in one transaction. */
+export interface Batch {
+  /** Consecutive entries of the stream; those of other event types are passed over. */
+  readonly entries: readonly Entry[];
+  /** Which attempt at the first of them this is. */
+  readonly attempt: number;
+  /** Whether to ask first which of them have been handled. They have not, unless somebody has put the checkpoint back. */
+  readonly lookUp: boolean;
+}
+
 /**
- * Handles entries in one transaction, EXACTLY_ONCE: which of them are done already, the handler for each other one, then dedup rows
- * and checkpoint in one statement that changes nothing unless the lease and the transaction are still this worker's.
+ * Handles entries in one transaction, EXACTLY_ONCE: the handler for each event, then dedup rows and checkpoint in one statement that
+ * changes nothing unless the lease and the transaction are still this worker's.
  *
- * @param entries consecutive entries of the stream; those of other event types are passed over
- * @param attempt which attempt at the first of them this is
  * @throws {HandlerError} a handler threw; nothing was changed
+ * @throws {AlreadyHandledError} some of the events have been handled; nothing was changed
  * @throws {LeaseLostError} another worker has taken over; nothing was changed
  */
 export async function executeBatch(
   context: ExecutorContext,
   lease: Lease,
-  entries: readonly Entry[],
-  attempt: number,
+  { entries, attempt, lookUp }: Batch,
 ): Promise<void> {
   const { sql, consumer, leaseMs } = context;
   const wanted = entries.filter((entry) => consumer.events.has(entry.eventType));
   const checkpoint = entries.at(-1)!.entryId;
   await transaction(sql, {}, async (tx) => {
-    const begun = await beginWork(tx, consumer.name, wanted, leaseMs);
-    const todo = wanted.filter((entry) => !begun.processed.has(entry.eventId));
+    const xactId = await beginWork(tx, leaseMs);
+    const handled = lookUp ? await readHandled(tx, consumer.name, wanted) : new Set();
+    const todo = wanted.filter((entry) => !handled.has(entry.eventId));
     for (const entry of todo) await handleEntry(context, tx, entry, attempt);
     const end = await endWork(tx, {
       lease,
       consumer: consumer.name,
-      xactId: begun.xactId,
+      xactId,
       checkpoint,
       leaseMs,
       eventIds: todo.map((entry) => entry.eventId),
     });
-    if (end.advanced) return;
-    if (end.xactId !== begun.xactId) throw new HandlerError(consumer, entries[0]!, new TransactionEndedError(consumer));
-    throw new LeaseLostError(lease);
+    if (end.advanced && end.recorded === todo.length) return;
+    if (end.xactId !== xactId) throw new HandlerError(consumer, entries[0]!, new TransactionEndedError(consumer));
+    throw end.advanced ? new AlreadyHandledError() : new LeaseLostError(lease);
   });
 }
 
-interface Begun {
-  readonly xactId: string;
-  readonly processed: ReadonlySet<string>;
+/** @returns the transaction's id: a handler that ends it begins another one */
+async function beginWork(tx: TransactionSql, leaseMs: number): Promise<string> {
+  const [row] = await tx<{ xact_id: string }[]>`
+    SELECT pg_current_xact_id()::text AS xact_id,
+           set_config('idle_in_transaction_session_timeout', ${String(leaseMs)}, true)`;
+  return row!.xact_id;
 }
 
-async function beginWork(
+async function readHandled(
   tx: TransactionSql,
   consumer: string,
   entries: readonly Entry[],
-  leaseMs: number,
-): Promise<Begun> {
-  const [row] = await tx<{ xact_id: string; processed: string[] }[]>`
-    SELECT pg_current_xact_id()::text AS xact_id,
-           set_config('idle_in_transaction_session_timeout', ${String(leaseMs)}, true),
-           ARRAY(SELECT event_id::text FROM events.processed_event
-                 WHERE consumer_name = ${consumer}
-                   AND event_id = ANY(${entries.map((entry) => entry.eventId)}::text[]::uuid[])) AS processed`;
-  return { xactId: row!.xact_id, processed: new Set(row!.processed) };
+): Promise<ReadonlySet<string>> {
+  // One look-up an event: asked for all at once, the planner may read the whole table, if it was small when it made the plan.
+  const rows = await tx<{ event_id: string }[]>`
+    SELECT e::text AS event_id
+    FROM unnest(${entries.map((entry) => entry.eventId)}::text[]::uuid[]) AS e
+    CROSS JOIN LATERAL (
+      SELECT FROM events.processed_event WHERE consumer_name = ${consumer} AND event_id = e LIMIT 1
+    ) AS handled`;
+  return new Set(rows.map((row) => row.event_id));
 }
 
 async function handleEntry(
@@ -134,11 +154,15 @@ interface Work {
   readonly eventIds: readonly string[];
 }
 
-async function endWork(
-  tx: TransactionSql,
-  work: Work,
-): Promise<{ readonly advanced: boolean; readonly xactId: string }> {
-  const [row] = await tx<{ advanced: boolean; xact_id: string }[]>`
+interface WorkEnd {
+  readonly advanced: boolean;
+  /** How many dedup rows were new. */
+  readonly recorded: number;
+  readonly xactId: string;
+}
+
+async function endWork(tx: TransactionSql, work: Work): Promise<WorkEnd> {
+  const [row] = await tx<{ advanced: boolean; recorded: number; xact_id: string }[]>`
     WITH advanced AS (
       UPDATE events.stream_lease
       SET checkpoint = ${work.checkpoint}, updated_at = clock_timestamp(),
@@ -149,9 +173,12 @@ async function endWork(
     ), recorded AS (
       INSERT INTO events.processed_event (consumer_name, event_id)
       SELECT ${work.consumer}, e FROM unnest(${work.eventIds}::text[]::uuid[]) AS e WHERE EXISTS (SELECT FROM advanced)
+      ON CONFLICT DO NOTHING
+      RETURNING 1
     )
-    SELECT EXISTS (SELECT FROM advanced) AS advanced, pg_current_xact_id()::text AS xact_id`;
-  return { advanced: row!.advanced, xactId: row!.xact_id };
+    SELECT EXISTS (SELECT FROM advanced) AS advanced, (SELECT count(*)::int FROM recorded) AS recorded,
+           pg_current_xact_id()::text AS xact_id`;
+  return { advanced: row!.advanced, recorded: row!.recorded, xactId: row!.xact_id };
 }
 
 /** A position is missing in front of an entry: entries were trimmed, deleted, or lost. */

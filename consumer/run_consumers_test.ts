@@ -66,6 +66,26 @@ Deno.test("runConsumers() gives each event its effect once, in order, though a h
   assertEquals((await effects(pipeline)).length, 300);
 });
 
+Deno.test("runConsumers() passes over events that it has handled when its checkpoint is put back", async () => {
+  await using pipeline = await testPipeline();
+  await sendWidgets(pipeline, 250);
+  const quiet = consumer(pipeline);
+  await consumeOnce(pipeline, [quiet]);
+  const { sql, stream } = pipeline;
+  await sql`UPDATE events.stream_lease SET checkpoint = '0-0' WHERE role = 'consumer:test:effect'`;
+  // One was not handled, in the midst of those that were.
+  await sql`DELETE FROM effect WHERE widget_id = 'w120'`;
+  await sql`DELETE FROM events.processed_event
+            WHERE event_id = (SELECT event_id FROM events.outbox_event WHERE payload ->> 'widget_id' = 'w120')`;
+  await consumeOnce(pipeline, [quiet]);
+  const others = Array.from({ length: 250 }, (_, i) => `w${i}`).filter((widget) => widget !== "w120");
+  assertEquals(await effects(pipeline), [...others, "w120"]);
+  const [state] = await sql`
+    SELECT split_part(checkpoint, '-', 2) AS position FROM events.stream_lease
+    WHERE stream_name = ${stream} AND role = 'consumer:test:effect'`;
+  assertEquals(state!["position"], "250");
+});
+
 Deno.test("runConsumers() catches a handler that commits the worker's transaction, and keeps the event", async () => {
   await using pipeline = await testPipeline();
   await sendWidgets(pipeline, 1);

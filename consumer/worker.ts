@@ -12,7 +12,7 @@ import { backoffMs, sleep } from "@events-pipeline/common/retry";
 import type { Sql } from "postgres";
 import type { Consumer } from "./define_consumer.ts";
 import type { EntrySource } from "./entry_source.ts";
-import { assertNoGap, executeBatch, HandlerError } from "./executor.ts";
+import { AlreadyHandledError, assertNoGap, executeBatch, HandlerError } from "./executor.ts";
 
 /** What a worker works with. */
 export interface WorkerOptions {
@@ -95,6 +95,8 @@ class Tenure {
   /** While above 0, events are taken one by one, to find the one that made a batch fail. */
   #singly = 0;
   #attempt = 1;
+  /** Whether the checkpoint was put back, so that events may have been handled before. */
+  #lookUp = false;
 
   constructor(consumer: Consumer, lease: Lease, options: WorkerOptions, target: string | undefined) {
     this.#consumer = consumer;
@@ -172,8 +174,17 @@ class Tenure {
     const consumer = this.#consumer;
     const signal = AbortSignal.any([cancel, this.#ended.signal]);
     try {
-      await executeBatch({ sql, consumer, logger, leaseMs, signal }, this.#lease, batch, this.#attempt);
+      await executeBatch({ sql, consumer, logger, leaseMs, signal }, this.#lease, {
+        entries: batch,
+        attempt: this.#attempt,
+        lookUp: this.#lookUp,
+      });
     } catch (error) {
+      if (error instanceof AlreadyHandledError) {
+        logger.info("Passing over events that have been handled before", { consumer: consumer.name });
+        this.#lookUp = true;
+        return false;
+      }
       if (!(error instanceof HandlerError)) throw error;
       const wanted = batch.filter((entry) => consumer.events.has(entry.eventType)).length;
       if (wanted > 1) {

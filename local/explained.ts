@@ -34,7 +34,7 @@ interface PlanNode {
  *
  * @param url the URL of a superuser
  */
-export function explainedPool(url: string): ExplainedPool {
+export async function explainedPool(url: string): Promise<ExplainedPool> {
   const statements: ExplainedStatement[] = [];
   const sql = postgres(url, {
     max: 1,
@@ -54,6 +54,7 @@ export function explainedPool(url: string): ExplainedPool {
       statements.push({ text, pages: plan["Shared Hit Blocks"] + plan["Shared Read Blocks"], steps: stepsOf(plan) });
     },
   });
+  await sql`SELECT 1`; // The first statement must not have arrays: the client may not know them yet.
   return { sql, statements, [Symbol.asyncDispose]: () => sql.end({ timeout: 5 }) };
 }
 

@@ -41,7 +41,7 @@ Deno.test("each statement of the publisher costs its own size, whatever the back
   await using pipeline = await testPipeline();
   const { stream } = pipeline;
   await pipeline.sql`ALTER TABLE events.outbox_event SET (autovacuum_enabled = off)`;
-  await using explained = explainedPool(pipeline.databaseUrl);
+  await using explained = await explainedPool(pipeline.databaseUrl);
   const { sql, statements } = explained;
   let marked = 0;
   // The notice of a statement comes with the next one of its transaction, or its end.
@@ -66,6 +66,16 @@ Deno.test("each statement of the publisher costs its own size, whatever the back
         await markPublished(tx, rows, rows.map((_, i) => `1-${first + i}`));
       }), 2_000);
   };
+  await t.step("an empty table, for which the plans are made", async () => {
+    for (let i = 0; i < 10; i++) {
+      await readBackloggedStreams(sql, [OTHER, stream].map((name) => ({ stream: name, floor: "0" })));
+      await sql.begin((tx) => readUnpublished(tx, stream, "0", LIMITS));
+      await sql.begin((tx) => readPublished(tx, stream, { after: 0, upTo: 100 }, LIMITS));
+      await sql.begin((tx) => markEventsPublished(tx, stream, []));
+      await sql.begin((tx) => markPublished(tx, [], []));
+      await cleanBatch(sql, stream, { keepMs: 1_000, rows: 500 });
+    }
+  });
   // Two streams, each with a backlog of 20,000 rows, and as many dead ones before it.
   for (const name of [stream, OTHER]) await insert(pipeline, name, 20_000);
   await t.step("a backlog that nobody has analyzed", round);

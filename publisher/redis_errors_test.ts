@@ -7,6 +7,7 @@ import { type TestPipeline, testPipeline } from "@events-pipeline/local/test_pip
 import { until } from "@events-pipeline/local/until";
 import { sendEvents } from "@events-pipeline/producer";
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { Redis } from "ioredis";
 import { readEntriesAfter } from "./stream_range.ts";
 import { livePublisher } from "./testdata/live_publisher.ts";
 
@@ -103,6 +104,63 @@ Deno.test("runPublisher() waits out every fault of Redis, marks nothing meanwhil
     await admin.close();
   }
 });
+
+Deno.test("runPublisher() waits while Redis loads its data (LOADING), marks nothing meanwhile, says why, and goes on", async () => {
+  await using pipeline = await testPipeline();
+  const { sql, stream } = pipeline;
+  // It takes 10 ms over each key that it loads, and looks at its clients often.
+  await using server = await startRedis({
+    extraConfig: { "key-load-delay": 10_000, "loading-process-events-interval-bytes": 1_024 },
+  });
+  const admin = connectRedis(server.url, { clientName: "admin", commandTimeoutMs: 20_000 });
+  try {
+    for (let i = 0; i < 150; i++) await admin.call("SET", `key-${i}`, crypto.randomUUID().repeat(2));
+    await admin.call("BGREWRITEAOF");
+    await until(
+      "its file is written",
+      async () =>
+        /aof_rewrite_in_progress:0[^]*aof_base_size:[1-9]\d{3}/.test(String(await admin.call("INFO", "persistence"))),
+    );
+    await using publisher = livePublisher(pipeline.databaseUrl, server.url);
+    const sent: string[] = [];
+    const send = async () => void sent.push(...await sql.begin((tx) => sendEvents(tx, { stream, events: widgets(5) })));
+    await send();
+    await until("it publishes", () => reaches(admin, stream, 5));
+    await server.stop();
+    const starting = server.start();
+    await until("it loads", async () => /^LOADING/.test(await refusal(server.url)));
+    await send();
+    await until("health says why", () => /LOADING|Redis any longer/.test(publisher.health.faults().get(stream) ?? ""));
+    const [row] = await sql`SELECT count(*)::int AS n FROM events.outbox_event WHERE published_at IS NULL`;
+    assertEquals(row!["n"], 5);
+    assertMatch(await refusal(server.url), /^LOADING/); // It still does.
+    await starting;
+    await until("it goes on", () => reaches(admin, stream, 10));
+    await until("health is well", () => publisher.health.faults().size === 0);
+    assertEquals((await streamStage(admin, stream)).eventIds, sent);
+  } finally {
+    await admin.close();
+  }
+});
+
+/** What a Redis says to a client that does not wait until it is ready; empty when it answers, or takes no connection. */
+async function refusal(url: string): Promise<string> {
+  const client = new Redis(url, { lazyConnect: true, enableReadyCheck: false, protocol: 2, retryStrategy: () => null });
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    await client.get("key-0");
+    return "";
+  } catch (error) {
+    return error instanceof Error ? error.message : "";
+  } finally {
+    if (client.status !== "end") {
+      const ended = new Promise((resolve) => client.once("end", resolve));
+      client.disconnect();
+      await ended;
+    }
+  }
+}
 
 Deno.test("runPublisher() holds back a stream whose key is of the wrong type, and no other", async () => {
   await using pipeline = await testPipeline();
