@@ -98,7 +98,8 @@ async function identify(
   const known = new Map<string, Knowledge>();
   for (const [eventId, { position, eventType }] of await findEvents(sql, stream, eventIds)) {
     const later = position === undefined || position > positionOf(upTo);
-    known.set(eventId, !isWanted(check, eventType) ? "unknown" : later ? "right" : "expected");
+    const right: Knowledge = later ? { kind: "right" } : { kind: "expected", position };
+    known.set(eventId, isWanted(check, eventType) ? right : { kind: "unknown" });
   }
   const unknown = new Set(eventIds.filter((id) => !known.has(id)));
   if (unknown.size === 0) return known;
@@ -106,10 +107,10 @@ async function identify(
     for (const { eventId, eventType, position } of page) {
       if (!unknown.has(eventId) || !isWanted(check, eventType)) continue;
       // Its row is gone, by the clean-up that has overtaken this check, or by a fault that is the outbox's.
-      known.set(eventId, position > cleanedTo ? "right" : "expected");
+      known.set(eventId, position > cleanedTo ? { kind: "right" } : { kind: "expected", position });
     }
   }
   // Where events are gone from everywhere, nobody can tell one of them from one that was never sent.
-  if (hasGaps) { for (const id of unknown) if (!known.has(id)) known.set(id, "right"); }
+  if (hasGaps) { for (const id of unknown) if (!known.has(id)) known.set(id, { kind: "right" }); }
   return known;
 }

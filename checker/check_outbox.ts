@@ -44,16 +44,21 @@ export async function checkOutbox(check: StageCheck, upTo: number): Promise<void
 /** Compares all of the outbox with what was sent. */
 async function compareWithSent(check: StageCheck, sent: readonly string[]): Promise<void> {
   const { sql, stream, findings, sentInOrder = true } = check;
-  const known = new Set(sent);
+  const places = new Map(sent.map((eventId, position) => [eventId, position]));
   const comparison = new SequenceComparison({
     expected: (async function* () {
-      yield await Promise.resolve(sent.map((eventId) => ({ eventId })));
+      yield await Promise.resolve(sent.map((eventId, position) => ({ eventId, position })));
     })(),
     findings,
     ordered: sentInOrder,
     lookAhead: Infinity,
     identify: (eventIds) =>
-      Promise.resolve(new Map(eventIds.map((id): [string, Knowledge] => [id, known.has(id) ? "expected" : "unknown"]))),
+      Promise.resolve(
+        new Map(eventIds.map((id): [string, Knowledge] => {
+          const position = places.get(id);
+          return [id, position === undefined ? { kind: "unknown" } : { kind: "expected", position }];
+        })),
+      ),
   });
   await transaction(sql, {}, async (tx) => {
     for await (const page of eventIdPages(tx, stream)) await comparison.take(page);

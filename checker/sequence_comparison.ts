@@ -4,18 +4,20 @@ import type { StageFindings } from "./stage_report.ts";
 export interface ExpectedEvent {
   /** Its id. */
   readonly eventId: string;
+  /** Where it stands among the others; rises from one to the next. */
+  readonly position: number;
   /** Its entry, where that is known. */
   readonly entryId?: string;
 }
 
-/** What is known of an event that a stage holds, and that is not expected any more, or not yet. */
+/** What is known of an event that a stage holds, and that is not where it is expected. */
 export type Knowledge =
-  /** It was to be held once: this is again. */
-  | "expected"
+  /** It is to be held once, there. */
+  | { readonly kind: "expected"; readonly position: number }
   /** It is right, and was not expected: it comes after what is judged, or the outbox lacks its row. */
-  | "right"
-  /** It is wrong: nobody has sent it. */
-  | "unknown";
+  | { readonly kind: "right" }
+  /** Nobody has sent it. */
+  | { readonly kind: "unknown" };
 
 /** What a {@linkcode SequenceComparison} works with. */
 export interface SequenceComparisonOptions {
@@ -39,7 +41,11 @@ const MAX_WAITING = 50_000;
 /** Events that are not where they are expected, before they are named. */
 const MAX_STRAYS = 50_000;
 
+/** Events in a row that are not found ahead, before it is asked whether the stage has a larger gap there. Grows when it has none. */
+const RUN = { least: 100, most: 10_000 };
+
 interface Waiting extends ExpectedEvent {
+  /** How many were read before it. */
   readonly place: number;
 }
 
@@ -55,8 +61,12 @@ export class SequenceComparison {
   #page: readonly ExpectedEvent[] = [];
   #next = 0;
   #read = 0;
+  #readPosition = -1;
   #highest = -1;
   #begun: boolean;
+  /** What the stage has held since the last event that was found. */
+  #run: string[] = [];
+  #runLimit = RUN.least;
   #strays = new Map<string, number>();
 
   /** Made for one stage of one stream. */
@@ -68,66 +78,105 @@ export class SequenceComparison {
 
   /** Takes the next events, in the stage's order. */
   async take(eventIds: readonly string[]): Promise<void> {
-    for (const eventId of eventIds) await this.#takeOne(eventId);
-  }
-
-  async #takeOne(eventId: string): Promise<void> {
-    const { findings, ordered = true, lookAhead = 10_000 } = this.#options;
-    let found = this.#waiting.get(eventId);
-    while (found === undefined && this.#read - this.#highest <= lookAhead) {
-      const event = await this.#readExpected();
-      if (event === undefined) break;
-      if (event.eventId === eventId) found = event;
+    for (const eventId of eventIds) {
+      const found = await this.#find(eventId);
+      if (found === undefined && !this.#begun) continue;
+      this.#begun = true;
+      this.#options.findings.events++;
+      if (found === undefined) {
+        this.#run.push(eventId);
+        if (this.#run.length >= this.#runLimit) await this.#endRun();
+      } else {
+        // The stage goes on where it was, so what came in between is strange.
+        for (const stray of this.#run.splice(0)) await this.#addStray(stray);
+        this.#meet(found);
+      }
     }
-    if (found === undefined) {
-      if (!this.#begun) return;
-      findings.events++;
-      this.#strays.set(eventId, (this.#strays.get(eventId) ?? 0) + 1);
-      if (this.#strays.size >= MAX_STRAYS) await this.#nameStrays();
-      return;
-    }
-    this.#begun = true;
-    findings.events++;
-    this.#waiting.delete(eventId);
-    if (ordered && found.place < this.#highest) {
-      findings.add({ fault: "outOfOrder", eventId, entryId: found.entryId, detail: "it comes after a later event" });
-    }
-    this.#highest = Math.max(this.#highest, found.place);
   }
 
   /** Counts what was not met, and names what is strange. */
   async finish(): Promise<void> {
-    while (await this.#readExpected() !== undefined);
+    await this.#endRun(true);
+    while (await this.#readExpected());
     for (const event of this.#waiting.values()) this.#lose(event);
     await this.#nameStrays();
   }
 
-  /** Reads one more expected event, that is not there yet. `undefined` at the end. */
-  async #readExpected(): Promise<Waiting | undefined> {
-    const { findings, ordered = true, lookAhead = 10_000 } = this.#options;
-    while (true) {
-      while (this.#next >= this.#page.length) {
-        const { done, value } = await this.#expected.next();
-        if (done) return undefined;
-        this.#page = value;
-        this.#next = 0;
-      }
-      const event = { ...this.#page[this.#next++]!, place: this.#read++ };
-      const early = this.#strays.get(event.eventId) ?? 0;
-      if (early > 0) {
-        // The stage has it far ahead of its place.
-        if (early === 1) this.#strays.delete(event.eventId);
-        else this.#strays.set(event.eventId, early - 1);
-        if (ordered) findings.add({ fault: "outOfOrder", eventId: event.eventId, entryId: event.entryId });
-        continue;
-      }
-      this.#waiting.set(event.eventId, event);
-      if (this.#waiting.size > lookAhead + MAX_WAITING) {
-        const oldest: Waiting = this.#waiting.values().next().value!;
-        this.#waiting.delete(oldest.eventId);
-        this.#lose(oldest);
-      }
-      return event;
+  /** Looks for an event among those that are expected next. */
+  async #find(eventId: string): Promise<Waiting | undefined> {
+    const { lookAhead = 10_000 } = this.#options;
+    let found = this.#waiting.get(eventId);
+    while (found === undefined && this.#read - this.#highest <= lookAhead && await this.#readExpected()) {
+      found = this.#waiting.get(eventId);
+    }
+    return found;
+  }
+
+  #meet({ eventId, entryId, place }: Waiting): void {
+    const { findings, ordered = true } = this.#options;
+    this.#waiting.delete(eventId);
+    if (ordered && place < this.#highest) {
+      findings.add({ fault: "outOfOrder", eventId, entryId, detail: "it comes after a later event" });
+    }
+    this.#highest = Math.max(this.#highest, place);
+  }
+
+  /** Finds out whether the stage goes on far ahead: then all up to there is passed over. */
+  async #endRun(atEnd = false): Promise<void> {
+    const run = this.#run.splice(0);
+    if (run.length === 0) return;
+    const known = await this.#options.identify(run);
+    const ahead = run.map((id) => known.get(id)).flatMap((knowledge) =>
+      knowledge?.kind === "expected" && knowledge.position > this.#readPosition ? knowledge.position : []
+    );
+    // At the end nothing follows that could show that the stage goes on where it was.
+    const goesOn = atEnd ? ahead.length > 0 : ahead.length * 2 > run.length;
+    if (!goesOn) this.#runLimit = Math.min(this.#runLimit * 2, RUN.most);
+    const target = goesOn ? Math.min(...ahead) : -1;
+    while (this.#readPosition < target && await this.#readExpected());
+    for (const eventId of run) {
+      const found = goesOn ? await this.#find(eventId) : undefined;
+      if (found === undefined) await this.#addStray(eventId);
+      else this.#meet(found);
+    }
+  }
+
+  async #addStray(eventId: string): Promise<void> {
+    this.#strays.set(eventId, (this.#strays.get(eventId) ?? 0) + 1);
+    if (this.#strays.size >= MAX_STRAYS) await this.#nameStrays();
+  }
+
+  /** Reads one more expected event. @returns whether there was one */
+  async #readExpected(): Promise<boolean> {
+    const { findings, ordered = true } = this.#options;
+    while (this.#next >= this.#page.length) {
+      const { done, value } = await this.#expected.next();
+      if (done) return false;
+      this.#page = value;
+      this.#next = 0;
+    }
+    const event = { ...this.#page[this.#next++]!, place: this.#read++ };
+    const { eventId, entryId } = event;
+    this.#readPosition = event.position;
+    const early = this.#strays.get(eventId) ?? 0;
+    if (early === 0) {
+      this.#waiting.set(eventId, event);
+      this.#forgetOldest();
+      return true;
+    }
+    if (early === 1) this.#strays.delete(eventId);
+    else this.#strays.set(eventId, early - 1);
+    if (ordered) findings.add({ fault: "outOfOrder", eventId, entryId, detail: "it comes long before its place" });
+    return true;
+  }
+
+  /** Gives up what was passed over long ago, many at once: the map finds its oldest entry slowly where others were deleted. */
+  #forgetOldest(): void {
+    const { lookAhead = 10_000 } = this.#options;
+    if (this.#waiting.size <= lookAhead + MAX_WAITING) return;
+    for (const event of this.#waiting.values().take(MAX_WAITING / 2)) {
+      this.#waiting.delete(event.eventId);
+      this.#lose(event);
     }
   }
 
@@ -142,10 +191,10 @@ export class SequenceComparison {
     this.#strays = new Map();
     const known = await identify([...strays.keys()]);
     for (const [eventId, times] of strays) {
-      const knowledge = known.get(eventId) ?? "unknown";
+      const kind = known.get(eventId)?.kind ?? "unknown";
       for (let i = 0; i < times; i++) {
-        if (knowledge === "expected" || i > 0) findings.add({ fault: "duplicated", eventId });
-        else if (knowledge === "unknown") findings.add({ fault: "unexpected", eventId });
+        if (kind === "expected" || i > 0) findings.add({ fault: "duplicated", eventId });
+        else if (kind === "unknown") findings.add({ fault: "unexpected", eventId });
       }
     }
   }

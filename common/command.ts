@@ -107,7 +107,7 @@ export function readCommand<F extends Flags, S extends SettingsShape>(
     } else if (given?.includes("")) {
       faults.push(`--${name} needs a value: ${flag.help}`);
     } else if (
-      given !== undefined && given.length > 0 && flag.needs !== undefined && values[flag.needs] === undefined
+      given !== undefined && given.length > 0 && flag.needs !== undefined && asTexts(values[flag.needs]).length === 0
     ) {
       faults.push(`--${name} needs --${flag.needs}`);
     } else {
