@@ -79,27 +79,31 @@ export class SequenceComparison {
   /** Takes the next events, in the stage's order. */
   async take(eventIds: readonly string[]): Promise<void> {
     for (const eventId of eventIds) {
-      const found = await this.#find(eventId);
-      if (found === undefined && !this.#begun) continue;
+      if (!this.#begun && await this.#find(eventId) === undefined) continue;
       this.#begun = true;
       this.#options.findings.events++;
-      if (found === undefined) {
-        this.#run.push(eventId);
-        if (this.#run.length >= this.#runLimit) await this.#endRun();
-      } else {
-        // The stage goes on where it was, so what came in between is strange.
-        for (const stray of this.#run.splice(0)) await this.#addStray(stray);
-        this.#meet(found);
-      }
+      await this.#place(eventId);
     }
   }
 
   /** Counts what was not met, and names what is strange. */
   async finish(): Promise<void> {
-    await this.#endRun(true);
+    while (this.#run.length > 0) await this.#endRun(true);
     while (await this.#readExpected());
     for (const event of this.#waiting.values()) this.#lose(event);
     await this.#nameStrays();
+  }
+
+  async #place(eventId: string): Promise<void> {
+    const found = await this.#find(eventId);
+    if (found === undefined) {
+      this.#run.push(eventId);
+      if (this.#run.length >= this.#runLimit) await this.#endRun();
+    } else {
+      // The stage goes on where it was, so what came in between is strange.
+      for (const stray of this.#run.splice(0)) await this.#addStray(stray);
+      this.#meet(found);
+    }
   }
 
   /** Looks for an event among those that are expected next. */
@@ -132,13 +136,13 @@ export class SequenceComparison {
     // At the end nothing follows that could show that the stage goes on where it was.
     const goesOn = atEnd ? ahead.length > 0 : ahead.length * 2 > run.length;
     if (!goesOn) this.#runLimit = Math.min(this.#runLimit * 2, RUN.most);
-    const target = goesOn ? Math.min(...ahead) : -1;
-    while (this.#readPosition < target && await this.#readExpected());
-    for (const eventId of run) {
-      const found = goesOn ? await this.#find(eventId) : undefined;
-      if (found === undefined) await this.#addStray(eventId);
-      else this.#meet(found);
+    if (!goesOn) {
+      for (const eventId of run) await this.#addStray(eventId);
+      return;
     }
+    const target = Math.min(...ahead);
+    while (this.#readPosition < target && await this.#readExpected());
+    for (const eventId of run) await this.#place(eventId);
   }
 
   async #addStray(eventId: string): Promise<void> {
