@@ -41,7 +41,7 @@ export interface CheckProgress {
 
 /** What {@linkcode checkPipeline} works with. */
 export interface CheckOptions {
-  /** A pool on the producers' database. */
+  /** A pool on the producers' database, of two connections or more. */
   readonly sql: Sql;
   /** A pool on the database that the handlers write. @default `sql` */
   readonly consumerSql?: Sql;

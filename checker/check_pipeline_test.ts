@@ -3,6 +3,7 @@ import { silentLogger as logger } from "@events-pipeline/common/logger";
 import { Health } from "@events-pipeline/common/health";
 import { noMetrics as metrics } from "@events-pipeline/common/metrics";
 import { runArchiver } from "@events-pipeline/archiver";
+import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres";
 import { connectRedis } from "@events-pipeline/common/redis";
 import { runConsumers } from "@events-pipeline/consumer";
 import { until } from "@events-pipeline/local/until";
@@ -11,6 +12,7 @@ import { assert, assertEquals } from "@std/assert";
 import { checkPipeline, listStreams } from "./check_pipeline.ts";
 import { reportText } from "./report_text.ts";
 import { type CheckedPipeline, checkedPipeline, faultsOf } from "./testdata/checked_pipeline.ts";
+import { objectsOf } from "./testdata/spoil.ts";
 
 const versions = [{ eventType: "WidgetCreated", field: "owner_id", keyField: "widget_id" }];
 
@@ -31,7 +33,7 @@ Deno.test("checkPipeline() finds nothing where nothing is wrong, and says how mu
 
 Deno.test("checkPipeline() takes what is on its way for right, unless nothing may be", async () => {
   await using pipeline = await checkedPipeline(40);
-  const { sql, redis, stream, send, publish, check } = pipeline;
+  const { sql, stream, send, publish, check } = pipeline;
   await send(10);
   await publish();
   const behind = await check();
@@ -55,7 +57,8 @@ Deno.test("checkPipeline() takes what is on its way for right, unless nothing ma
   await pipeline.consume();
   const ahead = await check();
   assertEquals([faultsOf(ahead), ahead.streams[0]!.stages.at(-1)!.upTo], [{}, 50]);
-  await redis.call("XTRIM", stream, "MAXLEN", 12);
+  await sql`DELETE FROM handled WHERE id = 45`;
+  assertEquals(faultsOf(await check()), { "handled.lost": 1 });
 });
 
 Deno.test("checkPipeline() takes what was cleaned up and trimmed for right, whoever still has it", async () => {
@@ -76,6 +79,41 @@ Deno.test("checkPipeline() takes what was cleaned up and trimmed for right, whoe
   assertEquals(faultsOf(await check({ archive: undefined })), {});
   await sql`DELETE FROM handled WHERE id = 50`;
   assertEquals(faultsOf(await check({ archive: undefined })), { "handled.lost": 1 });
+});
+
+Deno.test("checkPipeline() blames no handled event that nobody else has any more", async () => {
+  await using pipeline = await checkedPipeline(60);
+  const { sql, redis, stream, folder, check } = pipeline;
+  await sql`DELETE FROM events.outbox_event WHERE stream_position <= 50`;
+  await sql`INSERT INTO events.stream_retention (stream_name, cleaned_to, trimmed_to) VALUES (${stream}, 50, 60)`;
+  await redis.call("DEL", stream);
+  await Deno.remove((await objectsOf(folder))[1]!);
+  assertEquals(faultsOf(await check()), { "archive.missing": 20 });
+});
+
+Deno.test("checkPipeline() takes rows for cleaned up that go while it reads the outbox", async () => {
+  await using pipeline = await checkedPipeline();
+  const { stream, send, publish, check } = pipeline;
+  await send(6_000);
+  await publish();
+  // A pool of one connection: what the check sends after the clean-up waits for it.
+  const one = connectPostgres(pipeline.databaseUrl, { applicationName: "test", connections: 1 });
+  let cleaning: Promise<unknown> | undefined;
+  const report = await check({
+    sql: one,
+    handled: undefined,
+    onProgress({ stage }) {
+      if (stage !== "outbox") return;
+      cleaning ??= one.begin(async (tx) => {
+        await tx`DELETE FROM events.outbox_event WHERE stream_position <= 5500`;
+        await tx`INSERT INTO events.stream_retention (stream_name, cleaned_to) VALUES (${stream}, 5500)`;
+      });
+    },
+  });
+  await cleaning;
+  await closePostgres(one);
+  assertEquals(faultsOf(report), {});
+  assertEquals(report.streams[0]!.stages[0]!.events, 5_500);
 });
 
 Deno.test("checkPipeline() finds nothing wrong while everything runs: sending, publishing, handling, archiving, cleaning, trimming", async () => {

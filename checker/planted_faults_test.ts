@@ -97,9 +97,9 @@ const planted: Record<
         })),
     { "stream.altered": 4 },
   ],
-  "an outbox row deleted before its time": [
-    ({ sql }) => sql`DELETE FROM events.outbox_event WHERE stream_position = 30`,
-    { "outbox.missing": 1 },
+  "outbox rows deleted before their time": [
+    ({ sql }) => sql`DELETE FROM events.outbox_event WHERE stream_position IN (1, 30, 60)`,
+    { "outbox.missing": 3 },
   ],
   "an event with two outbox rows": [async (pipeline) => {
     const { sql } = pipeline;
@@ -109,10 +109,10 @@ const planted: Record<
     await pipeline.consume();
     await pipeline.archiveAll();
   }, { "outbox.duplicated": 1 }],
-  "a row marked as published by hand": [async ({ sql, send }) => {
-    await send(1);
+  "rows marked as published by hand": [async ({ sql, send }) => {
+    await send(12);
     await sql`UPDATE events.outbox_event SET published_at = clock_timestamp() WHERE published_at IS NULL`;
-  }, { "stream.lost": 1 }],
+  }, { "stream.lost": 12 }],
   "an object of the archive deleted": [
     async ({ folder }) => Deno.remove((await objectsOf(folder))[1]!),
     { "archive.lost": 20 },
