@@ -1,4 +1,4 @@
-import { makeSegment } from "@events-pipeline/archiver/segment";
+import { makeSegment } from "@events-pipeline/archiver";
 import { type Entry, fromJsonLine, fromStreamFields } from "@events-pipeline/common";
 import { assert, assertEquals } from "@std/assert";
 import { dirname } from "node:path";
