@@ -31,6 +31,22 @@ Deno.test("checkPipeline() finds nothing where nothing is wrong, and says how mu
   ]);
 });
 
+Deno.test("checkPipeline() compares what was sent byte for byte, line breaks and all, and only what a consumer wants", async () => {
+  await using pipeline = await checkedPipeline(3);
+  const { sql, stream, check } = pipeline;
+  for (const payload of ['{\n "text" :\r\n\n "a\\nb\u00e9\\u0000"}', '"\u{1f600}"', " [1.00, 1e400] "]) {
+    await sql`INSERT INTO events.outbox_event (event_id, stream_name, event_type, payload, metadata)
+              VALUES (gen_random_uuid(), ${stream}, 'Noted', ${payload}::text::json, ${'{"a":\n1}'}::text::json)`;
+  }
+  await pipeline.publish();
+  await pipeline.consume();
+  await pipeline.archiveAll();
+  const report = await check({ complete: true, handled: { table: "handled", eventTypes: ["WidgetCreated"] } });
+  assertEquals(faultsOf(report), {}, reportText(report));
+  assertEquals(report.streams[0]!.stages.map(({ events }) => events), [6, 6, 6, 3]);
+  assertEquals(faultsOf(await check()), { "handled.lost": 3 });
+});
+
 Deno.test("checkPipeline() takes what is on its way for right, unless nothing may be", async () => {
   await using pipeline = await checkedPipeline(40);
   const { sql, stream, send, publish, check } = pipeline;

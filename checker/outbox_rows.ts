@@ -37,9 +37,11 @@ export async function readRowsAt(
              THEN regexp_replace(metadata::text, E'[\\\\r\\\\n]+', ' ', 'g') || E'\\n' ||
                   regexp_replace(payload::text, E'[\\\\r\\\\n]+', ' ', 'g')
              ELSE metadata::text || E'\\n' || payload::text END, 'UTF8')), 'hex') AS digest
-    FROM events.outbox_event
-    WHERE stream_name = ${stream} AND published_at IS NOT NULL
-      AND stream_position = ANY(${positions.map(String)}::text[]::bigint[])`;
+    FROM unnest(${positions.map(String)}::text[]::bigint[]) AS wanted(position)
+    CROSS JOIN LATERAL (
+      SELECT * FROM events.outbox_event
+      WHERE stream_name = ${stream} AND published_at IS NOT NULL AND stream_position = wanted.position LIMIT 1
+    ) AS o`;
   return new Map(rows.map((row) => [Number(row.position), {
     position: Number(row.position),
     entryId: row.entry_id,
@@ -82,11 +84,14 @@ export async function* rowPages(
 /** How many published rows there are in these ranges of positions. */
 export async function countRows(sql: Sql, stream: string, ranges: readonly PositionRange[]): Promise<number> {
   const [row] = await sql<{ rows: string }[]>`
-    SELECT count(*) AS rows
+    SELECT coalesce(sum(held.rows), 0) AS rows
     FROM unnest(${ranges.map(({ first }) => String(first))}::text[]::bigint[],
                 ${ranges.map(({ last }) => String(last))}::text[]::bigint[]) AS range(first, last)
-    JOIN events.outbox_event AS o ON o.stream_position BETWEEN range.first AND range.last
-    WHERE o.stream_name = ${stream} AND o.published_at IS NOT NULL`;
+    CROSS JOIN LATERAL (
+      SELECT count(*) AS rows FROM events.outbox_event
+      WHERE stream_name = ${stream} AND published_at IS NOT NULL
+        AND stream_position >= range.first AND stream_position <= range.last
+    ) AS held`;
   return Number(row!.rows);
 }
 
