@@ -5,6 +5,8 @@ import { sleep } from "./retry.ts";
 export class PoolSockets {
   readonly #sockets = new Set<PostgresSocket>();
   #closed = false;
+  /** Until when the client may be waiting to connect again, on the clock of `performance.now()`. */
+  #waitsUntil = 0;
   #emptied: (() => void) | undefined;
 
   /** Makes a socket. That of a closed pool is at its end at once. */
@@ -19,6 +21,11 @@ export class PoolSockets {
     return socket;
   }
 
+  /** Says that the client may wait for so long before it connects again, in milliseconds. */
+  waits(ms: number): void {
+    this.#waitsUntil = Math.max(this.#waitsUntil, performance.now() + ms);
+  }
+
   /**
    * Waits until every socket is closed, then cuts what is left.
    *
@@ -31,6 +38,9 @@ export class PoolSockets {
     if (this.#sockets.size > 0) await Promise.race([ended, emptied, sleep(ms, done.signal)]);
     done.abort();
     this.#closed = true;
-    await Promise.all([...this.#sockets].map((socket) => socket.close()));
+    // The client's wait cannot be ended, and what it waits for is of no use to anybody.
+    const waitMs = this.#waitsUntil - performance.now();
+    if (waitMs > 0) await sleep(waitMs + 1);
+    while (this.#sockets.size > 0) await Promise.all([...this.#sockets].map((socket) => socket.close()));
   }
 }

@@ -87,7 +87,11 @@ export function connectPostgres(url: string, options: PostgresOptions): Sql {
     max,
     connect_timeout: 10,
     keep_alive: 15,
-    backoff: (failures: number) => backoffMs(failures, RECONNECT) / 1_000,
+    backoff: (failures: number) => {
+      const ms = backoffMs(failures, RECONNECT);
+      sockets.waits(ms);
+      return ms / 1_000;
+    },
     connection: { application_name: applicationName },
     onclose: () => {
       lost(fault);

@@ -1,4 +1,4 @@
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
 import { Socket } from "node:net";
 import { AnswerWatch, NoAnswerError } from "./answer_watch.ts";
@@ -35,6 +35,16 @@ const SESSION = 196_608;
 /** The client begins within so many rounds of the event loop; the second one is the rule. */
 const BEGIN_ROUNDS = 4;
 
+/** The server's message that an answer is whole, and no transaction open. */
+const READY = Buffer.from([..."Z\0\0\0\x05I"].map((char) => char.charCodeAt(0)));
+
+/** The answer to the client's own first question, as far as it has come. */
+interface FirstAnswer {
+  readonly bytes: Buffer[];
+  readonly reader: MessageReader;
+  whole: boolean;
+}
+
 /** How long an orderly end may take, in milliseconds. */
 const END_MS = 2_000;
 
@@ -49,9 +59,10 @@ const END_MS = 2_000;
  * closes without a fault and without having asked the server, and the client tries again, with one greeting more. Its 13th at the
  * latest brings the bytes out; they are thrown away, and the next time it begins as it should.
  *
- * The client's first question is which types are arrays. It takes in the answer a moment after it has sent the next query, and may
- * have the answer to that one first, if that is written at once; then it sends arrays as if they were text. So until the first
- * answer is whole, what it sends waits for the next round of the event loop.
+ * The client's own first question is which types are arrays. It takes in the answer a moment after it has sent the next query, and may
+ * have the answer to that one first, if that is written at once; then it sends arrays as if they were text. So what it sends at the
+ * first answer waits for the next round of the event loop. And nobody catches what that question throws, so the answer is handed over
+ * when it is whole, and an empty one when the connection is lost before; what the client asks next is told of the fault.
  */
 export class PostgresSocket extends EventEmitter {
   readonly #options: PostgresSocketOptions;
@@ -63,8 +74,8 @@ export class PostgresSocket extends EventEmitter {
   /** What the client's first message says it is here for. */
   #purpose: "session" | "cancel" | undefined;
   #start: SessionStart | undefined;
-  /** Reads the first answer. */
-  #first: MessageReader | undefined = new MessageReader();
+  /** `undefined` when it is whole. */
+  #firstAnswer: FirstAnswer | undefined = { bytes: [], reader: new MessageReader(), whole: false };
   /** Whether what the client sends has to wait. */
   #holds = false;
   #fault: Error | undefined;
@@ -207,21 +218,22 @@ export class PostgresSocket extends EventEmitter {
     if (rest === undefined) return;
     this.#start = undefined;
     if (rest.length === 0) return;
-    if (this.#first === undefined) this.emit("data", rest);
-    else this.#deliverFirst(rest);
+    if (this.#firstAnswer === undefined) this.emit("data", rest);
+    else this.#takeFirstAnswer(this.#firstAnswer, rest);
   }
 
-  /** What the client sends while it reads the first answer waits for the next round of the event loop. */
-  #deliverFirst(bytes: Buffer): void {
-    let whole = false;
-    this.#first?.read(bytes, (type) => whole ||= type === "Z");
+  /** Gives the client its first answer when it is whole. What the client sends then waits for the next round of the event loop. */
+  #takeFirstAnswer(answer: FirstAnswer, bytes: Buffer): void {
+    answer.bytes.push(bytes);
+    answer.reader.read(bytes, (type) => answer.whole ||= type === "Z");
+    if (!answer.whole) return;
+    this.#firstAnswer = undefined;
     this.#holds = true;
-    this.emit("data", bytes);
+    this.emit("data", Buffer.concat(answer.bytes));
     setImmediate(() => {
       this.#holds = false;
       this.#sendEarly();
     });
-    if (whole) this.#first = undefined;
   }
 
   #onClose(): void {
@@ -236,10 +248,9 @@ export class PostgresSocket extends EventEmitter {
     // What the client has in hand to send is let go first: the next connection would send it.
     setImmediate(() => {
       const fault = this.#fault;
-      if (fault !== undefined) {
-        this.#options.onFault(fault);
-        this.emit("error", fault);
-      }
+      if (fault !== undefined) this.#options.onFault(fault);
+      if (this.#start === undefined && this.#firstAnswer !== undefined) this.emit("data", READY);
+      if (fault !== undefined) this.emit("error", fault);
       this.#gone = true;
       this.emit("close", fault !== undefined);
     });

@@ -4,7 +4,7 @@ import { startPostgres } from "@events-pipeline/local";
 import { startPgBouncer } from "@events-pipeline/local/pgbouncer";
 import { startTcpProxy, type TcpProxy } from "@events-pipeline/local/tcp_proxy";
 import { until } from "@events-pipeline/local/until";
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import type { Sql } from "postgres";
 
 const databaseUrl = Deno.env.get("DATABASE_URL")!;
@@ -228,5 +228,22 @@ Deno.test("connectPostgres() sends arrays as arrays in the very first statement 
         await closePostgres(sql);
       }
     }));
+  }
+});
+
+Deno.test("connectPostgres() tells of a connection that is lost anywhere in its first moments to those who ask, and to nobody else", async () => {
+  await using proxy = await startTcpProxy(Deno.env.get("DATABASE_URL")!);
+  for (let bytes = 0; bytes < 9_000; bytes += 150) {
+    const sql = connectPostgres(proxy.url, { applicationName: "test", connections: 1 });
+    void proxy.cutAfterBytes(bytes, "toClient"); // It stays pending when no byte comes after them.
+    try {
+      // It fails when the cut comes before its answer, and not with what the test runner would see as an uncaught error.
+      const first = sql`SELECT 1 AS one`.then(() => "answered", (error: Error) => error.message);
+      assertMatch(await first, /answered|PostgreSQL|CONNECTION/);
+      assertEquals([...await sql`SELECT 1 AS one`.catch(() => sql`SELECT 1 AS one`)], [{ one: 1 }]);
+    } finally {
+      await proxy.calm();
+      await closePostgres(sql);
+    }
   }
 });
