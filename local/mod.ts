@@ -11,7 +11,6 @@
  *
  * @module
  */
-export * from "./checker.ts";
 export * from "./database.ts";
 export * from "./postgres.ts";
 export * from "./redis.ts";
