@@ -14,7 +14,7 @@ export type EventOf<Definition> = Definition extends EventDefinition<infer Name,
 export type StartFrom = "beginning" | "now" | Date | `${number}-${number}`;
 
 /** What every consumer is, whatever its guarantee. */
-interface CommonSpec<Definitions extends readonly EventDefinition[]> {
+export interface BaseSpec<Definitions extends readonly EventDefinition[]> {
   /** The stream it reads. */
   readonly stream: StreamName;
   /** Its stable identity in dedup rows and checkpoints, such as `widgets:notify_owner`. Must never change. */
@@ -39,7 +39,7 @@ interface CommonSpec<Definitions extends readonly EventDefinition[]> {
 }
 
 /** A consumer whose effects are in the database, once each. */
-export interface ExactlyOnceSpec<Definitions extends readonly EventDefinition[]> extends CommonSpec<Definitions> {
+export interface ExactlyOnceSpec<Definitions extends readonly EventDefinition[]> extends BaseSpec<Definitions> {
   /** Its effects commit together with the note that the event is done. */
   readonly guarantee?: "EXACTLY_ONCE";
   /**
@@ -54,7 +54,7 @@ export interface ExactlyOnceSpec<Definitions extends readonly EventDefinition[]>
 }
 
 /** A consumer that takes many events at once; its effects are in the database, once each. */
-export interface BatchSpec<Definitions extends readonly EventDefinition[]> extends CommonSpec<Definitions> {
+export interface BatchSpec<Definitions extends readonly EventDefinition[]> extends BaseSpec<Definitions> {
   /** Its effects commit together with the note that the events are done. */
   readonly guarantee?: "EXACTLY_ONCE";
   /**
@@ -71,7 +71,7 @@ export interface BatchSpec<Definitions extends readonly EventDefinition[]> exten
 }
 
 /** A consumer whose effects are outside the database: a mail, a call of another service. */
-export interface OutsideSpec<Definitions extends readonly EventDefinition[]> extends CommonSpec<Definitions> {
+export interface OutsideSpec<Definitions extends readonly EventDefinition[]> extends BaseSpec<Definitions> {
   /**
    * `AT_LEAST_ONCE`: the event is noted as done after the handler, so a crash in between repeats it. `AT_MOST_ONCE`: before the handler,
    * so a crash in between loses it, and so does a failure, which is told and not tried again.

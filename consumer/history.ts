@@ -20,11 +20,16 @@ export interface History {
 export class OutboxHistory implements History {
   readonly #sql: Sql;
 
-  /** @param sql a pool on the producers' database */
+  /**
+   * Reads nothing yet.
+   *
+   * @param sql a pool on the producers' database
+   */
   constructor(sql: Sql) {
     this.#sql = sql;
   }
 
+  /** Reads published rows. */
   async read(stream: string, after: number, upTo: number, count: number): Promise<readonly Entry[]> {
     const rows = await this.#sql<
       { id: string; event_id: string; event_type: string; created_at: Date; metadata: string; payload: string }[]
@@ -47,6 +52,7 @@ export class OutboxHistory implements History {
     return hole === -1 ? entries : entries.slice(0, hole);
   }
 
+  /** Looks for the first published row that is late enough, and takes the one before it. */
   async lastBefore(stream: string, ms: number): Promise<string | undefined> {
     // The times of entry ids never fall, so this ends at the first row that is late enough.
     const [row] = await this.#sql<{ id: string; position: string }[]>`

@@ -5,6 +5,7 @@
  */
 export type { ConsumerContext, EventInfo, ReceivedEvent, WorkContext } from "./consumer_context.ts";
 export {
+  type BaseSpec,
   type BatchSpec,
   type Consumer,
   type ConsumerSpec,

@@ -21,7 +21,11 @@ export class DeadLetter extends Error {
   /** The error's name, `DeadLetter`. */
   override readonly name = "DeadLetter";
 
-  /** @param reason why, for whoever looks at it later */
+  /**
+   * Made by a handler, to be thrown.
+   *
+   * @param reason why, for whoever looks at it later
+   */
   constructor(reason: string, options?: OutcomeOptions) {
     super(reason, options);
   }
@@ -46,6 +50,8 @@ export class RetryLater extends Error {
   readonly ms: number;
 
   /**
+   * Made by a handler, to be thrown.
+   *
    * @param ms how long to wait, in milliseconds
    * @param reason why, for the log
    * @throws {RangeError} `ms` is not a number from 0 on
