@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { openFileStore } from "./file_store.ts";
 
 Deno.test("put() keeps an object whole, and putting it again changes nothing", async () => {
@@ -11,6 +11,22 @@ Deno.test("put() keeps an object whole, and putting it again changes nothing", a
     const names = await Array.fromAsync(Deno.readDir(`${folder}/new/stream=stream:a:events/date=2026-01-01`));
     assertEquals(names.map(({ name }) => name), ["1-1_2-2.jsonl.gz"]);
     store.close();
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("list() names the objects below a folder in the order of their keys, and none that is still being written", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const store = openFileStore(folder);
+    const keys = ["a/1", "a/b/1", "a/b.c", "a/b/2", "b/1"];
+    for (const key of keys) await store.put(key, new TextEncoder().encode(key), { sha256: "00", count: 1 });
+    await Deno.writeTextFile(`${folder}/a/2.tmp`, "half");
+    assertEquals(await Array.fromAsync(store.list("a/")), keys.slice(0, 4).sort());
+    assertEquals(await Array.fromAsync(store.list("nowhere/")), []);
+    assertEquals(new TextDecoder().decode((await store.get("a/b/2")).body), "a/b/2");
+    await assertRejects(() => store.get("a/9"), Error, "ENOENT");
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -17,6 +17,7 @@ import { pathToFileURL } from "node:url";
 import { archiveCommand } from "./config.ts";
 import { runArchiver } from "./archiver.ts";
 import { openStore } from "./open_store.ts";
+import { s3OptionsOf } from "./store_settings.ts";
 
 const command = readCommand(archiveCommand, Deno.args, (name) => Deno.env.get(name));
 if (command.kind === "print") {
@@ -33,17 +34,11 @@ log.setup({
   loggers: { archiver: { level: settings.LOG_LEVEL, handlers: ["console"] } },
 });
 const logger = log.getLogger("archiver");
-const ownEndpoint = settings.AWS_ENDPOINT_URL_S3 !== undefined;
 
 const exitCode = await runDaemon(logger, async ({ stop }) => {
   const sql = connectPostgres(settings.DATABASE_URL, { applicationName: "events-archiver", connections: 4, logger });
   const redis = connectRedis(settings.REDIS_URL, { clientName: "events-archiver", tls: redisTls(settings), logger });
-  const store = await openStore(settings.ARCHIVE_URL ?? pathToFileURL("archive").href, {
-    // Servers that are not Amazon's rarely know of regions, or of a host name for each bucket.
-    ...(ownEndpoint && settings.AWS_REGION === undefined ? { region: "us-east-1" } : {}),
-    pathStyle: settings.ARCHIVE_S3_PATH_STYLE ?? ownEndpoint,
-    requestTimeoutMs: settings.ARCHIVE_S3_TIMEOUT_SECONDS,
-  });
+  const store = await openStore(settings.ARCHIVE_URL ?? pathToFileURL("archive").href, s3OptionsOf(settings));
   try {
     await checkSchema(sql, [leaseMigrations, outboxMigrations]);
     logger.info("Archiving");

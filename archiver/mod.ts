@@ -5,6 +5,9 @@
  * @module
  */
 export { type ArchiverOptions, runArchiver } from "./archiver.ts";
-export type { ObjectHead, ObjectStore } from "./object_store.ts";
+export { type ArchivedSegment, DamagedSegmentError, listSegments, readSegment } from "./archived_segments.ts";
+export type { ObjectHead, ObjectStore, StoredObject } from "./object_store.ts";
+export { makeSegment, type Segment, type SegmentRecord } from "./segment.ts";
 export { openStore } from "./open_store.ts";
+export { archiveUrlSetting, isArchiveUrl, s3OptionsOf, type StoreSettings, storeSettings } from "./store_settings.ts";
 export type { S3Options } from "./s3_store.ts";

@@ -1,5 +1,12 @@
-import { HeadObjectCommand, PutObjectCommand, S3Client, S3ServiceException } from "@aws-sdk/client-s3";
-import type { ObjectStore } from "./object_store.ts";
+import {
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+  S3ServiceException,
+} from "@aws-sdk/client-s3";
+import type { ObjectHead, ObjectStore } from "./object_store.ts";
 
 /** How an S3 bucket is reached, where the AWS SDK's own settings (`AWS_REGION`, `AWS_ENDPOINT_URL_S3`, …) do not say. */
 export interface S3Options {
@@ -35,9 +42,10 @@ export function openS3Store(bucket: string, prefix: string, options: S3Options =
       connectionTimeout: options.connectTimeoutMs ?? 5_000,
     },
   });
+  const root = prefix === "" ? "" : `${prefix}/`;
   return {
     async put(key, body, head) {
-      const object = { Bucket: bucket, Key: prefix === "" ? key : `${prefix}/${key}` };
+      const object = { Bucket: bucket, Key: root + key };
       try {
         await client.send(
           new PutObjectCommand({
@@ -50,12 +58,33 @@ export function openS3Store(bucket: string, prefix: string, options: S3Options =
           }),
         );
       } catch (error) {
-        if (!isRefusedOverwrite(error)) throw explained(error, object);
+        if (!isRefusedOverwrite(error)) throw explained(error, putting(object));
         const present = await client.send(new HeadObjectCommand(object)).catch((cause) => {
-          throw explained(cause, object);
+          throw explained(cause, putting(object));
         });
         if (present.Metadata?.["sha256"] === head.sha256) return;
         throw new Error(`Cannot put ${object.Key}: the bucket holds another object under this key`, { cause: error });
+      }
+    },
+    async *list(folder) {
+      let after: string | undefined;
+      do {
+        const page = await client.send(
+          new ListObjectsV2Command({ Bucket: bucket, Prefix: root + folder, ContinuationToken: after }),
+        ).catch((error) => {
+          throw explained(error, `list ${root + folder} of the bucket ${bucket}`);
+        });
+        for (const { Key } of page.Contents ?? []) if (Key !== undefined) yield Key.slice(root.length);
+        after = page.NextContinuationToken;
+      } while (after !== undefined);
+    },
+    async get(key) {
+      try {
+        const object = await client.send(new GetObjectCommand({ Bucket: bucket, Key: root + key }));
+        const body = await object.Body!.transformToByteArray();
+        return { body: new Uint8Array(body), head: toHead(object.Metadata) };
+      } catch (error) {
+        throw explained(error, `get ${root + key} from the bucket ${bucket}`);
       }
     },
     close() {
@@ -68,9 +97,20 @@ function isRefusedOverwrite(error: unknown): boolean {
   return error instanceof S3ServiceException && error.$metadata.httpStatusCode === 412;
 }
 
+/** What the object was put with; `undefined` when something else put it. */
+function toHead(metadata: Record<string, string> | undefined): ObjectHead | undefined {
+  const sha256 = metadata?.["sha256"];
+  const count = Number(metadata?.["count"]);
+  return sha256 === undefined || !Number.isSafeInteger(count) ? undefined : { sha256, count };
+}
+
+function putting({ Bucket, Key }: { readonly Bucket: string; readonly Key: string }): string {
+  return `put ${Key} into the bucket ${Bucket}`;
+}
+
 /** The SDK's errors often have no message but a name and a status. */
-function explained(error: unknown, { Bucket, Key }: { readonly Bucket: string; readonly Key: string }): Error {
+function explained(error: unknown, act: string): Error {
   const status = error instanceof S3ServiceException ? ` (HTTP ${error.$metadata.httpStatusCode})` : "";
   const name = error instanceof Error ? error.name : "error";
-  return new Error(`Cannot put ${Key} into the bucket ${Bucket}: ${name}${status}`, { cause: error });
+  return new Error(`Cannot ${act}: ${name}${status}`, { cause: error });
 }

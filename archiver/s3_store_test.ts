@@ -46,6 +46,24 @@ Deno.test("openS3Store() on a real S3 server", async (t) => {
     const ends = await Promise.allSettled(heads.map((head) => store.put("race", body, head)));
     assertEquals(ends.filter((end) => end.status === "fulfilled").length, 1);
   });
+  await t.step(
+    "lists what is below a folder, over many pages, and gives it back with what travels with it",
+    async () => {
+      const keys = Array.from({ length: 1_100 }, (_, i) => `many/${String(i).padStart(4, "0")}`);
+      const putting = keys[Symbol.iterator]();
+      await Promise.all(Array.from({ length: 16 }, async () => {
+        for (const key of putting) await store.put(key, body, head);
+      }));
+      assertEquals(await Array.fromAsync(store.list("many/")), keys);
+      assertEquals(await Array.fromAsync(store.list("none/")), []);
+      assertEquals(await store.get("many/0007"), { body, head });
+      await assertRejects(
+        () => store.get("many/x"),
+        Error,
+        "Cannot get some/prefix/many/x from the bucket events: NoSuchKey",
+      );
+    },
+  );
   await t.step("says what is wrong with the bucket or the credentials, and no secret", async () => {
     const missing = openS3Store("nowhere", "", options);
     await assertRejects(() => missing.put("a", body, head), Error, "into the bucket nowhere: NoSuchBucket (HTTP 404)");

@@ -71,7 +71,7 @@ export function cutSegment(
 /** Writes entries as a segment. The same entries always give the same record. */
 export async function makeSegment(stream: string, entries: readonly Entry[]): Promise<Segment> {
   const lines = new TextEncoder().encode(entries.map((entry) => toJsonLine(entry) + "\n").join(""));
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", lines));
+  const sha256 = await sha256Hex(lines);
   const gzip = new Blob([lines]).stream().pipeThrough(new CompressionStream("gzip"));
   const first = entries[0]!.entryId;
   const last = entries.at(-1)!.entryId;
@@ -80,11 +80,27 @@ export async function makeSegment(stream: string, entries: readonly Entry[]): Pr
       first,
       last,
       count: entries.length,
-      sha256: Array.from(digest, (b) => b.toString(16).padStart(2, "0")).join(""),
+      sha256,
     },
-    key: `stream=${stream}/date=${dateOf(first)}/${first}_${last}.jsonl.gz`,
+    key: segmentKey(stream, first, last),
     body: new Uint8Array(await new Response(gzip).arrayBuffer()),
   };
+}
+
+/** The folder of a stream's segments in the archive; it ends in `/`. */
+export function segmentFolder(stream: string): string {
+  return `stream=${stream}/`;
+}
+
+/** The key of the segment that holds a stream's entries from one to another. */
+export function segmentKey(stream: string, first: string, last: string): string {
+  return `${segmentFolder(stream)}date=${dateOf(first)}/${first}_${last}.jsonl.gz`;
+}
+
+/** The SHA-256 of bytes, in hex. */
+export async function sha256Hex(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest, (b) => b.toString(16).padStart(2, "0")).join("");
 }
 
 function dateOf(entryId: string): string {

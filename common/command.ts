@@ -16,6 +16,10 @@ export interface Flag {
   readonly value?: string;
   /** Whether the program can't do without it. @default false */
   readonly required?: boolean;
+  /** Another flag that must be given too, if this one is. @default none */
+  readonly needs?: string;
+  /** What is wrong with a value, such as `must be a number`; `undefined` when nothing is. @default any text is taken */
+  readonly fault?: (value: string) => string | undefined;
 }
 
 /** The flags of a program by name, without the dashes. */
@@ -102,6 +106,13 @@ export function readCommand<F extends Flags, S extends SettingsShape>(
       faults.push(`--${name} ${flag.value ?? ""} is missing: ${flag.help}`);
     } else if (given?.includes("")) {
       faults.push(`--${name} needs a value: ${flag.help}`);
+    } else if (
+      given !== undefined && given.length > 0 && flag.needs !== undefined && asTexts(values[flag.needs]).length === 0
+    ) {
+      faults.push(`--${name} needs --${flag.needs}`);
+    } else {
+      const wrong = (given ?? []).map((text) => flag.fault?.(String(text))).filter((fault) => fault !== undefined);
+      faults.push(...new Set(wrong.map((fault) => `--${name} ${fault}`)));
     }
   }
   try {

@@ -76,3 +76,29 @@ Deno.test("readCommand() says which required setting is missing", () => {
   const command = readCommand(needs, [], () => undefined);
   assert(command.kind === "print" && command.text.includes("DATABASE_URL is not set"));
 });
+
+Deno.test("readCommand() refuses values that a flag does not take, and a flag without the one that it needs", () => {
+  const fault = (text: string) => /^\d+$/.test(text) ? undefined : "must be a number";
+  const numbers = {
+    call: "x",
+    summary: "X.",
+    flags: {
+      some: { kind: "texts", help: "numbers", fault },
+      one: { kind: "text", help: "a number", fault },
+      unit: { kind: "text", help: "of what", needs: "one" },
+      units: { kind: "texts", help: "of what", needs: "some" },
+    },
+    settings: {},
+  } as const;
+  const faults = (...args: string[]) => {
+    const command = readCommand(numbers, args, () => undefined);
+    return command.kind === "print" ? command.text.split("\n").slice(1, -1).map((line) => line.trim()) : [];
+  };
+  assertEquals(faults("--some", "1", "--some", "2", "--one", "3", "--unit", "m", "--units", "m"), []);
+  assertEquals(faults(), []);
+  assertEquals(faults("--some", "1", "--some", "a", "--some", "b", "--one", "c"), [
+    "--some must be a number",
+    "--one must be a number",
+  ]);
+  assertEquals(faults("--unit", "m", "--units", "m"), ["--unit needs --one", "--units needs --some"]);
+});

@@ -41,6 +41,9 @@ export class PoolSockets {
     // The client's wait cannot be ended, and what it waits for is of no use to anybody.
     const waitMs = this.#waitsUntil - performance.now();
     if (waitMs > 0) await sleep(waitMs + 1);
-    while (this.#sockets.size > 0) await Promise.all([...this.#sockets].map((socket) => socket.close()));
+    do {
+      await Promise.all([...this.#sockets].map((socket) => socket.close()));
+      await sleep(0); // One that ended early may be made anew.
+    } while (this.#sockets.size > 0);
   }
 }

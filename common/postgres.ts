@@ -62,6 +62,7 @@ export function connectPostgres(url: string, options: PostgresOptions): Sql {
   const sockets = new PoolSockets();
   const parsed = postgres(url).options as unknown as ParsedUrl;
   const looks = !new URL(url).searchParams.has("prepare");
+  const earlyLosses = { count: 0 };
   let fault: Error | undefined;
   let told = false;
   const lost = countLosses(() => sql);
@@ -79,6 +80,7 @@ export function connectPostgres(url: string, options: PostgresOptions): Sql {
       directTls: parsed.sslnegotiation === "direct",
       answerLimitMs,
       onPooler: looks ? onPooler : undefined,
+      earlyLosses,
       onFault: (error) => fault = error,
     });
   };

@@ -22,6 +22,8 @@ export interface PostgresSocketOptions {
   readonly answerLimitMs?: number | undefined;
   /** Called when there is a pooler between this client and PostgreSQL. @default nobody looks */
   readonly onPooler?: (() => void) | undefined;
+  /** Counts the connections of the pool that were lost at the client's own first question, since one was not. */
+  readonly earlyLosses: { count: number };
   /** Called with what ended the connection, just before the client is told. */
   readonly onFault: (fault: Error) => void;
 }
@@ -35,11 +37,14 @@ const SESSION = 196_608;
 /** The client begins within so many rounds of the event loop; the second one is the rule. */
 const BEGIN_ROUNDS = 4;
 
-/** The server's message that an answer is whole, and no transaction open. */
-const READY = Buffer.from([..."Z\0\0\0\x05I"].map((char) => char.charCodeAt(0)));
+/** So many connections in a row may be lost at that question until the client is told. */
+const MAX_EARLY_LOSSES = 3;
 
-/** The answer to the client's own first question, as far as it has come. */
-interface FirstAnswer {
+/** What only the client's own question contains. */
+const TYPES_QUESTION = "select b.oid, b.typarray";
+
+/** The answer to it, as far as it has come. */
+interface TypesAnswer {
   readonly bytes: Buffer[];
   readonly reader: MessageReader;
   whole: boolean;
@@ -61,8 +66,8 @@ const END_MS = 2_000;
  *
  * The client's own first question is which types are arrays. It takes in the answer a moment after it has sent the next query, and may
  * have the answer to that one first, if that is written at once; then it sends arrays as if they were text. So what it sends at the
- * first answer waits for the next round of the event loop. And nobody catches what that question throws, so the answer is handed over
- * when it is whole, and an empty one when the connection is lost before; what the client asks next is told of the fault.
+ * first answer waits for the next round of the event loop. And nobody catches what that question throws. So when the connection is
+ * lost before it is answered, the client is told that it is closed, and not why: it connects again, and asks again.
  */
 export class PostgresSocket extends EventEmitter {
   readonly #options: PostgresSocketOptions;
@@ -74,8 +79,10 @@ export class PostgresSocket extends EventEmitter {
   /** What the client's first message says it is here for. */
   #purpose: "session" | "cancel" | undefined;
   #start: SessionStart | undefined;
-  /** `undefined` when it is whole. */
-  #firstAnswer: FirstAnswer | undefined = { bytes: [], reader: new MessageReader(), whole: false };
+  /** Whether the client has asked anything since the session began. */
+  #asked = false;
+  /** The answer that is to be handed over when it is whole. */
+  #typesAnswer: TypesAnswer | undefined;
   /** Whether what the client sends has to wait. */
   #holds = false;
   #fault: Error | undefined;
@@ -118,6 +125,12 @@ export class PostgresSocket extends EventEmitter {
     if (this.#closed) return true;
     if (this.#purpose === undefined) this.#begin(bytes);
     else this.#watch?.sent(bytes);
+    if (!this.#asked && this.#start === undefined) {
+      this.#asked = true;
+      if (Buffer.from(bytes).includes(TYPES_QUESTION)) {
+        this.#typesAnswer = { bytes: [], reader: new MessageReader(), whole: false };
+      }
+    }
     if (this.#socket !== undefined && !this.#holds) return this.#socket.write(bytes, done);
     this.#early.push(done === undefined ? [bytes] : [bytes, done]);
     return true;
@@ -218,16 +231,17 @@ export class PostgresSocket extends EventEmitter {
     if (rest === undefined) return;
     this.#start = undefined;
     if (rest.length === 0) return;
-    if (this.#firstAnswer === undefined) this.emit("data", rest);
-    else this.#takeFirstAnswer(this.#firstAnswer, rest);
+    if (this.#typesAnswer === undefined) this.emit("data", rest);
+    else this.#takeTypesAnswer(this.#typesAnswer, rest);
   }
 
-  /** Gives the client its first answer when it is whole. What the client sends then waits for the next round of the event loop. */
-  #takeFirstAnswer(answer: FirstAnswer, bytes: Buffer): void {
+  /** Gives the client the answer when it is whole. What the client sends then waits for the next round of the event loop. */
+  #takeTypesAnswer(answer: TypesAnswer, bytes: Buffer): void {
     answer.bytes.push(bytes);
     answer.reader.read(bytes, (type) => answer.whole ||= type === "Z");
     if (!answer.whole) return;
-    this.#firstAnswer = undefined;
+    this.#typesAnswer = undefined;
+    this.#options.earlyLosses.count = 0;
     this.#holds = true;
     this.emit("data", Buffer.concat(answer.bytes));
     setImmediate(() => {
@@ -249,10 +263,11 @@ export class PostgresSocket extends EventEmitter {
     setImmediate(() => {
       const fault = this.#fault;
       if (fault !== undefined) this.#options.onFault(fault);
-      if (this.#start === undefined && this.#firstAnswer !== undefined) this.emit("data", READY);
-      if (fault !== undefined) this.emit("error", fault);
+      const early = this.#start === undefined && this.#typesAnswer !== undefined && this.#purpose === "session" &&
+        ++this.#options.earlyLosses.count <= MAX_EARLY_LOSSES;
+      if (fault !== undefined && !early) this.emit("error", fault);
       this.#gone = true;
-      this.emit("close", fault !== undefined);
+      this.emit("close", fault !== undefined || early);
     });
   }
 }

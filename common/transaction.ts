@@ -13,6 +13,17 @@ export class ConnectionLostError extends Error {
   }
 }
 
+/** A query is sent in a transaction that has ended: a handler, say, went on when its time was up. It was not sent. */
+export class TransactionOverError extends Error {
+  /** The error's name, `TransactionOverError`. */
+  override readonly name = "TransactionOverError";
+
+  /** Made when a query comes too late. */
+  constructor() {
+    super("Cannot send a query in a transaction that has ended");
+  }
+}
+
 /** The connections that a pool has lost. */
 interface Losses {
   /** How many. */
@@ -53,6 +64,7 @@ export interface TransactionOptions {
  *
  * @param sql a pool made by `connectPostgres`
  * @throws {ConnectionLostError} a connection was lost; nothing is committed
+ * @throws {TransactionOverError} out of a query that is sent when `act` has ended
  */
 export async function transaction<T>(
   sql: Sql,
@@ -61,6 +73,8 @@ export async function transaction<T>(
 ): Promise<T> {
   const before = losses.get(sql)?.count ?? 0;
   let over = false;
+  /** Whether `act` has returned or thrown: on the same connection, what it sent now would be no part of the transaction. */
+  let acted = false;
   const lost = (): boolean => over || (losses.get(sql)?.count ?? 0) !== before;
   const { isolation } = options;
   /** Shows whether it was this connection: if so, the transaction has failed already, and nothing may be sent any more. */
@@ -70,10 +84,12 @@ export async function transaction<T>(
   };
   const running = sql.begin(isolation === undefined ? "" : `ISOLATION LEVEL ${isolation}`, async (tx) => {
     try {
-      const result = await act(guarded(tx, lost, stopIfOver));
+      const result = await act(guarded(tx, { lost, stopIfOver, acted: () => acted }));
       if (!lost()) return result;
     } catch (error) {
       if (!lost()) throw error;
+    } finally {
+      acted = true;
     }
     await stopIfOver();
     throw new ConnectionLostError();
@@ -90,9 +106,18 @@ export async function transaction<T>(
   }
 }
 
-/** The transaction, refusing queries once its connection may be lost. */
-function guarded(tx: TransactionSql, lost: () => boolean, stopIfOver: () => Promise<void>): TransactionSql {
+/** What a transaction's queries are guarded by. */
+interface Guard {
+  readonly lost: () => boolean;
+  readonly acted: () => boolean;
+  readonly stopIfOver: () => Promise<void>;
+}
+
+/** The transaction, refusing queries once its connection may be lost, or it has ended. */
+function guarded(tx: TransactionSql, guard: Guard): TransactionSql {
+  const { lost, acted, stopIfOver } = guard;
   const check = (): void => {
+    if (acted()) throw new TransactionOverError();
     if (lost()) throw new ConnectionLostError();
   };
   return new Proxy(tx, {
@@ -115,7 +140,7 @@ function guarded(tx: TransactionSql, lost: () => boolean, stopIfOver: () => Prom
         const act = args.pop() as (tx: TransactionSql) => unknown;
         const inner = async (savepoint: TransactionSql) => {
           try {
-            return await act(guarded(savepoint, lost, stopIfOver));
+            return await act(guarded(savepoint, guard));
           } catch (error) {
             if (lost()) await stopIfOver(); // Its ROLLBACK TO must not be sent either.
             throw error;

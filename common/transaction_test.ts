@@ -1,8 +1,8 @@
 import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres";
-import { ConnectionLostError, transaction } from "@events-pipeline/common/transaction";
+import { ConnectionLostError, transaction, TransactionOverError } from "@events-pipeline/common/transaction";
 import { createDatabase } from "@events-pipeline/local/database";
 import { until } from "@events-pipeline/local/until";
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import type { Sql, TransactionSql } from "postgres";
 
 async function withTable(test: (sql: Sql, other: Sql) => Promise<void>): Promise<void> {
@@ -112,3 +112,16 @@ Deno.test("transaction() rolls back when another connection of the pool was lost
     assertEquals([...await sql`SELECT n FROM public.effect`], [{ n: 2 }]);
   });
 });
+
+Deno.test("transaction() refuses what is sent when it has ended, though its connection is there", () =>
+  withTable(async (sql) => {
+    let leaked: TransactionSql | undefined;
+    const failing = transaction(sql, {}, (tx) => {
+      leaked = tx;
+      return Promise.reject(new Error("its time is up"));
+    });
+    await assertRejects(() => failing, Error, "its time is up");
+    assertThrows(() => leaked!`INSERT INTO public.effect VALUES (1)`, TransactionOverError);
+    assertThrows(() => leaked!.unsafe("INSERT INTO public.effect VALUES (1)"), TransactionOverError);
+    assertEquals((await sql`SELECT FROM public.effect`).length, 0);
+  }));

@@ -31,7 +31,7 @@ Deno.test("consume gives up a handler that never returns at the second signal, a
   daemon.kill("SIGTERM");
   daemon.kill("SIGINT");
   assertEquals(await daemon.ended, 1);
-  assertStringIncludes(output, "work in hand");
+  assertStringIncludes(output, "What was in hand is given up");
   assertEquals((await sql`SELECT FROM public.effect`).length, 0);
   assertEquals([...await sql`SELECT checkpoint FROM events.stream_lease WHERE role LIKE 'consumer:%'`], [
     { checkpoint: "0-0" },

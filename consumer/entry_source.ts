@@ -33,10 +33,30 @@ export class EntrySource {
     return toEntries(reply).get(stream) ?? [];
   }
 
-  /** The last id of a stream; `0-0` when it has no entries. */
+  /** The id of the last entry that a stream has had, also when it was trimmed; `0-0` when there is no stream. */
   async lastId(stream: string): Promise<string> {
-    const reply = await this.#redis.call("XREVRANGE", stream, "+", "-", "COUNT", 1) as [string, string[]][];
-    return reply[0]?.[0] ?? ZERO_ENTRY_ID;
+    try {
+      const info = await this.#redis.call("XINFO", "STREAM", stream) as unknown[];
+      return String(info[info.indexOf("last-generated-id") + 1]);
+    } catch (error) {
+      if (error instanceof Error && /no such key/i.test(error.message)) return ZERO_ENTRY_ID;
+      throw error;
+    }
+  }
+
+  /** The id of the first entry that a stream has; `undefined` when it has none. */
+  async firstId(stream: string): Promise<string | undefined> {
+    const reply = await this.#redis.call("XRANGE", stream, "-", "+", "COUNT", 1) as [string, string[]][];
+    return reply[0]?.[0];
+  }
+
+  /** The id of the last entry before a time, if the stream still has it. */
+  async lastBefore(stream: string, ms: number): Promise<string | undefined> {
+    const reply = await this.#redis.call("XREVRANGE", stream, `(${Math.ceil(ms)}-0`, "-", "COUNT", 1) as [
+      string,
+      string[],
+    ][];
+    return reply[0]?.[0];
   }
 
   /** Waits until the stream seems to have an entry after the id, or the signal fires. May return early: read to see. */

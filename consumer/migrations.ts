@@ -7,7 +7,7 @@ import type { MigrationSet } from "@events-pipeline/common/migrator";
  * @module
  */
 
-/** The migrations of `events.processed_event`. */
+/** The migrations of `events.processed_event`, `events.consumer_state` and `events.dead_letter`. */
 export const consumerMigrations: MigrationSet = {
   owner: "consumer",
   migrations: [
@@ -21,6 +21,52 @@ export const consumerMigrations: MigrationSet = {
           PRIMARY KEY (consumer_name, event_id)
         );
         COMMENT ON TABLE events.processed_event IS 'Which events a consumer has handled: written with the handler''s effects';`,
+    },
+    {
+      // A reset removes the rows behind a position; pruning removes the oldest.
+      name: "place processed_event in its stream",
+      sql: `
+        ALTER TABLE events.processed_event ADD COLUMN stream_position bigint;
+        CREATE INDEX processed_event_age ON events.processed_event (consumer_name, processed_at);
+        COMMENT ON COLUMN events.processed_event.stream_position IS 'Which event of its stream it is, counted from 1';`,
+    },
+    {
+      name: "create consumer_state and dead_letter",
+      sql: `
+        CREATE TABLE events.consumer_state (
+          consumer_name text NOT NULL,
+          stream_name text NOT NULL,
+          paused_at timestamptz,
+          failing_event_id uuid,
+          failing_entry_id text,
+          attempts integer NOT NULL DEFAULT 0,
+          last_error text,
+          failing_since timestamptz,
+          retry_at timestamptz,
+          PRIMARY KEY (consumer_name, stream_name)
+        );
+        COMMENT ON TABLE events.consumer_state IS 'What people told a consumer, and the event it fails on at the moment';
+        CREATE TABLE events.dead_letter (
+          id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          consumer_name text NOT NULL,
+          stream_name text NOT NULL,
+          stream_position bigint NOT NULL,
+          entry_id text NOT NULL,
+          event_id uuid NOT NULL,
+          event_type text NOT NULL,
+          sent_at timestamptz NOT NULL,
+          metadata json NOT NULL,
+          payload json NOT NULL,
+          reason text NOT NULL,
+          error text NOT NULL,
+          attempts integer NOT NULL,
+          created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+          redrive_requested_at timestamptz,
+          UNIQUE (consumer_name, event_id)
+        );
+        CREATE INDEX dead_letter_redrive ON events.dead_letter (consumer_name, stream_name, stream_position)
+          WHERE redrive_requested_at IS NOT NULL;
+        COMMENT ON TABLE events.dead_letter IS 'Events that a consumer set aside: written with the checkpoint that passes over them';`,
     },
   ],
 };

@@ -3,12 +3,20 @@
  *
  * @module
  */
+export type { ConsumerContext, EventInfo, ReceivedEvent, WorkContext } from "./consumer_context.ts";
 export {
+  type BaseSpec,
+  type BatchSpec,
   type Consumer,
-  type ConsumerContext,
   type ConsumerSpec,
   defineConsumer,
   type EventOf,
+  type ExactlyOnceSpec,
+  type Handler,
   isConsumer,
+  type OutsideSpec,
+  type StartFrom,
 } from "./define_consumer.ts";
+export { type History, OutboxHistory } from "./history.ts";
+export { DeadLetter, RetryLater } from "./outcomes.ts";
 export { runConsumers, type RunConsumersOptions } from "./run_consumers.ts";

@@ -1,8 +1,13 @@
+import { Health } from "@events-pipeline/common/health";
 import { type Logger, silentLogger } from "@events-pipeline/common/logger";
+import { type Metrics, noMetrics } from "@events-pipeline/common/metrics";
 import type { RedisConnection } from "@events-pipeline/common/redis";
 import type { Sql } from "postgres";
+import { consumerMetrics } from "./consumer_metrics.ts";
+import { ControlWatch } from "./control_watch.ts";
 import type { Consumer } from "./define_consumer.ts";
 import { EntrySource } from "./entry_source.ts";
+import { Histories, type History } from "./history.ts";
 import { runWorker } from "./worker.ts";
 
 /** What {@linkcode runConsumers} works with. */
@@ -13,17 +18,27 @@ export interface RunConsumersOptions {
   readonly redis: RedisConnection;
   /** A second connection to it, used for nothing else, with a command time-out of 15 s or more, and `connectionPerSlot`. */
   readonly blockingRedis: RedisConnection;
+  /** Where entries are found that Redis no longer has. @default nowhere: a consumer that needs one stops, and says so */
+  readonly history?: History;
   /** Where progress and failures are told. @default silent */
   readonly logger?: Logger;
+  /** What is measured. @default nothing */
+  readonly metrics?: Metrics;
+  /** Told which consumers fail, and why. @default nobody */
+  readonly health?: Health;
   /** Take no more work; what is in hand is finished. */
   readonly signal: AbortSignal;
   /** Give up what is in hand, too. @default never */
   readonly cancel?: AbortSignal;
   /** How long a lease lasts without renewal, in milliseconds. @default 10000 */
   readonly leaseMs?: number;
+  /** How long dedup rows are kept, in milliseconds. @default 7 days */
+  readonly keepMs?: number;
   /** End when everything that the streams hold now is handled. @default false */
   readonly once?: boolean;
 }
+
+const WEEK_MS = 7 * 24 * 3_600_000;
 
 /**
  * Runs consumers until the signal fires, one worker each; what befalls one leaves the others at work. Any number of processes may
@@ -42,19 +57,31 @@ export async function runConsumers(consumers: readonly Consumer[], options: RunC
     names.add(name);
   }
   const source = new EntrySource(options.redis, options.blockingRedis, logger);
+  const keys = consumers.map(({ name, stream }) => ({ consumer: name, stream }));
+  const control = new ControlWatch(options.sql, keys, logger);
+  const over = new AbortController();
+  const watching = control.run(over.signal);
+  const metrics = consumerMetrics(options.metrics ?? noMetrics);
   const workers = consumers.map((consumer) =>
     runWorker(consumer, {
       sql: options.sql,
       source,
+      control,
+      metrics,
+      history: options.history ?? new Histories([]),
+      health: options.health ?? new Health(),
       logger,
       stop: options.signal,
       cancel: options.cancel ?? new AbortController().signal,
       ownerId: crypto.randomUUID(),
       leaseMs: options.leaseMs ?? 10_000,
+      keepMs: options.keepMs ?? WEEK_MS,
       once: options.once ?? false,
     })
   );
   const failed = (await Promise.allSettled(workers)).flatMap((end) => end.status === "rejected" ? [end.reason] : []);
+  over.abort();
+  await watching;
   if (failed.length > 0) {
     throw new AggregateError(failed, `Cannot go on with ${failed.length} of ${workers.length} consumers`);
   }

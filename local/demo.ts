@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type Fault, reportText } from "@events-pipeline/checker";
 import { readCommand } from "@events-pipeline/common/command";
 import { createDatabase } from "./database.ts";
 import { type DemoResult, runDemo } from "./demo_run.ts";
@@ -79,7 +80,7 @@ async function main(count: number, keep: boolean): Promise<number> {
       },
     });
     if (stop.signal.aborted && !finished) return 130;
-    return Object.values(result.findings).every((found) => found === 0) ? 0 : 1;
+    return result.report.right ? 0 : 1;
   } catch (error) {
     if (stop.signal.aborted) return 130;
     console.error(error instanceof Error ? error.message : error);
@@ -90,7 +91,10 @@ async function main(count: number, keep: boolean): Promise<number> {
 }
 
 function report(result: DemoResult): string {
-  const of = (name: string): number => result.stages.find((stage) => stage.name === name)!.eventIds.length;
+  const stages = result.report.streams.flatMap((stream) => stream.stages);
+  const of = (name: string): number => stages.find((stage) => stage.stage === name)?.events ?? 0;
+  const found = (...faults: readonly Fault[]): number =>
+    stages.reduce((sum, stage) => faults.reduce((sum, fault) => sum + stage[fault], sum), 0);
   const rows: [string, string | number][] = [
     ["transactions committed", result.committed],
     ["transactions rolled back", result.rolledBack],
@@ -98,13 +102,15 @@ function report(result: DemoResult): string {
     ["events in the stream", of("stream")],
     ["events handled", of("handled")],
     ["events archived", of("archive")],
-    ["lost", result.findings.lost],
-    ["duplicated", result.findings.duplicated],
-    ["out of order", result.findings.outOfOrder],
-    ["of rolled-back transactions", result.findings.unexpected],
+    ["lost", found("lost", "missing")],
+    ["duplicated", found("duplicated")],
+    ["out of order", found("outOfOrder")],
+    ["altered or damaged", found("altered", "damaged")],
+    ["of rolled-back transactions", found("unexpected")],
     ["commit to handler, p50", `${result.latency.p50.toFixed(1)} ms`],
     ["commit to handler, p99", `${result.latency.p99.toFixed(1)} ms`],
   ];
   const table = rows.map(([what, value]) => `  ${what.padEnd(28)}${String(value).padStart(10)}`);
-  return [...table, "", "One archived line:", result.archivedLine].join("\n");
+  const wrong = result.report.right ? [] : ["", reportText(result.report)];
+  return [...table, ...wrong, "", "One archived line:", result.archivedLine].join("\n");
 }

@@ -1,13 +1,15 @@
+import { listSegments, type ObjectStore, openStore, readSegment } from "@events-pipeline/archiver";
+import { checkPipeline, type PipelineReport } from "@events-pipeline/checker";
 import { pipelineMigrations } from "@events-pipeline/cli";
-import { StreamName } from "@events-pipeline/common";
-import { readCheckpoints } from "@events-pipeline/common/lease";
+import { parseEntryId, StreamName, toJsonLine, ZERO_ENTRY_ID } from "@events-pipeline/common";
+import { readCheckpoints, readLease } from "@events-pipeline/common/lease";
 import { migrate } from "@events-pipeline/common/migrator";
 import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres";
 import { connectRedis, type RedisTls } from "@events-pipeline/common/redis";
 import { sleep } from "@events-pipeline/common/retry";
 import { createWidget, createWidgetTables } from "@events-pipeline/example-widgets";
+import { pathToFileURL } from "node:url";
 import type { Sql } from "postgres";
-import { archiveStage, checkStages, type Findings, outboxStage, type Stage, streamStage } from "./checker.ts";
 import { type DaemonProcess, startDaemon } from "./daemon_process.ts";
 
 /** What {@linkcode runDemo} works with. */
@@ -38,8 +40,8 @@ export interface DemoOptions {
 export interface DemoResult {
   readonly committed: number;
   readonly rolledBack: number;
-  readonly stages: readonly Stage[];
-  readonly findings: Findings;
+  /** What the checker found. */
+  readonly report: PipelineReport;
   /** From the insert, just before the commit, to the handler, in milliseconds. */
   readonly latency: { readonly p50: number; readonly p99: number };
   readonly archivedLine: string;
@@ -63,6 +65,9 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   await migrate(sql, pipelineMigrations);
   await createWidgetTables(sql);
   await redis.call("DEL", STREAM);
+  const archiveUrl = pathToFileURL(options.archiveFolder).href;
+  const archive = await openStore(archiveUrl);
+  cleanUp.defer(() => archive.close());
   const daemons = new Map<string, DaemonProcess>();
   cleanUp.defer(() => stopAll(daemons));
   const start = async (task: string): Promise<void> => {
@@ -70,7 +75,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     const environment = {
       DATABASE_URL: options.databaseUrl,
       REDIS_URL: options.redisUrl,
-      ARCHIVE_URL: `file://${options.archiveFolder}`,
+      ARCHIVE_URL: archiveUrl,
       ARCHIVE_SEGMENT_AGE_SECONDS: "1",
       ARCHIVE_LEASE_SECONDS: "3",
       CONSUMER_LEASE_SECONDS: "3",
@@ -88,7 +93,8 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   let rolledBack = 0;
   const progress = async (): Promise<boolean> => {
     const [row] = await sql<{ handled: number }[]>`SELECT count(*)::int AS handled FROM widgets.notification`;
-    const archived = (await archiveStage(options.archiveFolder, STREAM)).eventIds.length;
+    const archiver = await readLease(sql, { stream: STREAM, role: "archiver" });
+    const archived = parseEntryId(archiver?.checkpoint ?? ZERO_ENTRY_ID).position;
     options.onProgress?.(
       `committed ${sent.length}, rolled back ${rolledBack}, handled ${row!.handled}, archived ${archived}`,
     );
@@ -116,14 +122,11 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     await sleep(begun + (i + 1) * 1_000 / RATE - Date.now(), options.signal);
   }
   await until(progress, options.signal);
-  const handled = await sql<{ event_id: string }[]>`SELECT event_id FROM widgets.notification ORDER BY id`;
-  const archive = await archiveStage(options.archiveFolder, STREAM);
-  const stages = [
-    await outboxStage(sql, STREAM),
-    await streamStage(redis, STREAM),
-    { name: "handled", eventIds: handled.map((row) => row.event_id) },
-    archive,
-  ];
+  const report = await checkPipeline({
+    ...{ sql, redis, archive, streams: [STREAM], complete: true },
+    sent: new Map([[STREAM, sent]]),
+    handled: { table: "widgets.notification" },
+  });
   const [latency] = await sql<{ p50: number; p99: number }[]>`
     SELECT coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY ms), 0)::float8 AS p50,
            coalesce(percentile_cont(0.99) WITHIN GROUP (ORDER BY ms), 0)::float8 AS p99
@@ -132,13 +135,20 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const result: DemoResult = {
     committed: sent.length,
     rolledBack,
-    stages,
-    findings: checkStages(sent, stages),
+    report,
     latency: latency!,
-    archivedLine: archive.firstLine ?? "",
+    archivedLine: await firstArchivedLine(archive),
   };
   await options.onResult?.(result);
   return result;
+}
+
+async function firstArchivedLine(archive: ObjectStore): Promise<string> {
+  for await (const segment of listSegments(archive, STREAM)) {
+    const [first] = await readSegment(archive, STREAM, segment);
+    if (first !== undefined) return toJsonLine(first);
+  }
+  return "";
 }
 
 async function createAndRollBack(sql: Sql, i: number): Promise<void> {

@@ -12,7 +12,6 @@
  * @module
  */
 export * from "./certificates.ts";
-export * from "./checker.ts";
 export * from "./database.ts";
 export * from "./postgres.ts";
 export * from "./redis.ts";

@@ -21,7 +21,7 @@ Deno.test("publisher/README.md shows what deno task publisher --help prints", as
 Deno.test("ARCHITECTURE.md names files that exist, and each file of the publisher", async () => {
   const text = await read("ARCHITECTURE.md");
   const there = new Set<string>();
-  for (const member of ["common", "producer", "publisher", "consumer", "archiver", "local"]) {
+  for (const member of ["common", "producer", "publisher", "consumer", "archiver", "checker", "local"]) {
     for await (const { name } of Deno.readDir(resolve(root, member))) there.add(name);
   }
   const named = new Set([...text.matchAll(/(\w+\.ts)`/g)].map(([, name]) => name!));

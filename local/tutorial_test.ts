@@ -1,7 +1,7 @@
 import { migrate } from "@events-pipeline/common/migrator";
 import { pipelineMigrations } from "@events-pipeline/cli";
 import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres";
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { resolve } from "node:path";
 import { createDatabase } from "./database.ts";
 import { startRedis } from "./redis.ts";
@@ -17,10 +17,8 @@ Deno.test("README.md: the commands of 'Verify' bring an event to its handler and
   const database = await createDatabase(Deno.env.get("DATABASE_URL")!);
   const folder = await Deno.makeTempDir();
   try {
-    const script = blocks.join("\n").replaceAll("archive/stream", `${folder}/stream`).replaceAll(
-      "deno ",
-      `${Deno.execPath()} `,
-    );
+    const script = blocks.join("\n").replaceAll("archive/stream", `${folder}/stream`)
+      .replaceAll("$PWD/archive", folder).replaceAll("deno ", `${Deno.execPath()} `);
     const { code, stdout, stderr } = await new Deno.Command("sh", {
       args: ["-eu", "-c", script],
       cwd: root,
@@ -30,6 +28,7 @@ Deno.test("README.md: the commands of 'Verify' bring an event to its handler and
     assertEquals(code, 0, output + new TextDecoder().decode(stderr));
     assertStringIncludes(output, "Notified an owner owner=o1");
     assertStringIncludes(output, '"payload":{"widget_id":"w1","owner_id":"o1"}');
+    assertMatch(output, /\n {2}handled +1 +1 +0 [^]*\nEverything is right\n/);
     const sql = connectPostgres(database.url, { applicationName: "test" });
     assertEquals(await migrate(sql, pipelineMigrations), []);
     assertEquals([...await sql`SELECT owner_id, message FROM widgets.notification`], [

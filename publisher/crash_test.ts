@@ -1,6 +1,6 @@
+import { assertRight, checkPipeline } from "@events-pipeline/checker";
 import { defineStreamName, type Event } from "@events-pipeline/common";
 import { WidgetCreated } from "@events-pipeline/common/schemas";
-import { checkStages, outboxStage, streamStage } from "@events-pipeline/local";
 import { startDaemon } from "@events-pipeline/local/daemon_process";
 import { type TestPipeline, testPipeline } from "@events-pipeline/local/test_pipeline";
 import { until } from "@events-pipeline/local/until";
@@ -9,18 +9,13 @@ import { assertEquals } from "@std/assert";
 import type { RoundStep } from "./round.ts";
 import { isStopped, startFailing } from "./testdata/failing_process.ts";
 
-const NOTHING_WRONG = { lost: 0, duplicated: 0, outOfOrder: 0, unexpected: 0 };
-
 function widgets(count: number): Event[] {
   return Array.from({ length: count }, (_, i) => WidgetCreated.create({ widget_id: `w${i}`, owner_id: "o" }));
 }
 
 async function check({ sql, redis, stream }: TestPipeline, sent: readonly string[]): Promise<void> {
-  const inStream = await streamStage(redis, stream);
-  assertEquals(checkStages(sent, [await outboxStage(sql, stream), inStream]), NOTHING_WRONG);
-  assertEquals(inStream.eventIds, sent);
-  const [left] = await sql`SELECT count(*)::int AS n FROM events.outbox_event WHERE published_at IS NULL`;
-  assertEquals(left!["n"], 0);
+  const truth = new Map([[stream, sent]]);
+  assertRight(await checkPipeline({ sql, redis, streams: [stream], sent: truth, complete: true }));
 }
 
 const steps: readonly RoundStep[] = ["before append", "after append", "before commit", "after commit"];
@@ -95,7 +90,7 @@ Deno.test("publisher: four at once on eight streams, their sessions ended all th
       async () => (await sql`SELECT FROM events.outbox_event WHERE published_at IS NULL LIMIT 1`).length === 0,
       45_000,
     );
-    for (const stream of streams) assertEquals((await streamStage(redis, stream)).eventIds, sent.get(stream));
+    assertRight(await checkPipeline({ sql, redis, streams, sent, complete: true }));
   } finally {
     stop.abort();
     await cutting;

@@ -1,3 +1,4 @@
+import { assertRight, checkPipeline } from "@events-pipeline/checker";
 import { pipelineMigrations } from "@events-pipeline/cli";
 import { Health } from "@events-pipeline/common/health";
 import { type Logger, silentLogger } from "@events-pipeline/common/logger";
@@ -7,7 +8,7 @@ import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres
 import { connectRedis } from "@events-pipeline/common/redis";
 import { WidgetCreated } from "@events-pipeline/common/schemas";
 import { defineConsumer, runConsumers } from "@events-pipeline/consumer";
-import { type OwnedServer, streamStage } from "@events-pipeline/local";
+import type { OwnedServer } from "@events-pipeline/local";
 import { runTask, startDaemon } from "@events-pipeline/local/daemon_process";
 import { createDatabase } from "@events-pipeline/local/database";
 import { startPgBouncer } from "@events-pipeline/local/pgbouncer";
@@ -60,7 +61,7 @@ async function check({ sql, redis, stream }: TestPipeline, sent: readonly string
     "everything is marked",
     async () => (await sql`SELECT FROM events.outbox_event WHERE published_at IS NULL LIMIT 1`).length === 0,
   );
-  assertEquals((await streamStage(redis, stream)).eventIds, sent);
+  assertRight(await checkPipeline({ sql, redis, streams: [stream], sent: new Map([[stream, sent]]), complete: true }));
 }
 
 Deno.test("runPublisher() behind PgBouncer in transaction mode polls and says so; two of them keep the stream right", async () => {

@@ -1,10 +1,11 @@
 import { type Logger, silentLogger } from "@events-pipeline/common/logger";
-import { startRedis, streamStage } from "@events-pipeline/local";
+import { startRedis } from "@events-pipeline/local";
 import { testPipeline } from "@events-pipeline/local/test_pipeline";
 import { until } from "@events-pipeline/local/until";
 import { assertEquals } from "@std/assert";
 import { livePublisher } from "./testdata/live_publisher.ts";
 import { sendSteadily } from "./testdata/steady_sender.ts";
+import { streamIsOutbox } from "./testdata/stream_is_outbox.ts";
 
 Deno.test("runPublisher() with replicaWait marks nothing that too few replicas have, and doubles nothing when they are back", async () => {
   await using primary = await startRedis({ persistence: "none" });
@@ -45,6 +46,6 @@ Deno.test("runPublisher() with replicaWait marks nothing that too few replicas h
   assertEquals(await unmarked(), sent.length - marked);
   replica.kill("SIGCONT");
   await until("all is published", async () => await unmarked() === 0);
-  assertEquals((await streamStage(redis, stream)).eventIds, sent);
+  await streamIsOutbox({ sql, redis, stream }, sent);
   await until("health is well", () => publisher.health.faults().size === 0);
 });

@@ -1,6 +1,6 @@
+import { assertRight, checkPipeline } from "@events-pipeline/checker";
 import { defineStreamName } from "@events-pipeline/common";
 import { WidgetCreated } from "@events-pipeline/common/schemas";
-import { streamStage } from "@events-pipeline/local";
 import { testPipeline } from "@events-pipeline/local/test_pipeline";
 import { until } from "@events-pipeline/local/until";
 import { sendEvents } from "@events-pipeline/producer";
@@ -29,7 +29,7 @@ Deno.test("runPublisher() finds streams that it has never seen, 200 of them, and
       });
       await publishedAll();
     }
-    for (const stream of streams) assertEquals((await streamStage(redis, stream)).eventIds, sent.get(stream));
+    assertRight(await checkPipeline({ sql, redis, streams, sent, complete: true }));
     assertEquals(publisher.health.faults().size, 0);
   } finally {
     await Promise.all(streams.map((stream) => redis.call("DEL", stream)));

@@ -1,14 +1,15 @@
+import { assertRight, checkPipeline } from "@events-pipeline/checker";
+import type { StreamName } from "@events-pipeline/common";
 import type { RedisConnection } from "@events-pipeline/common/redis";
-import { streamStage } from "@events-pipeline/local";
 import { until } from "@events-pipeline/local/until";
-import { assert, assertEquals } from "@std/assert";
+import { assert } from "@std/assert";
 import type { Sql } from "postgres";
 
 /** A stream, and where it comes from. */
 export interface PublishedStream {
   readonly sql: Sql;
   readonly redis: RedisConnection;
-  readonly stream: string;
+  readonly stream: StreamName;
 }
 
 /** Waits until all is published; then the stream must hold what the outbox holds, in its order, each event once. */
@@ -31,5 +32,6 @@ export async function streamIsOutbox(
     async () => Number(await redis.call("XLEN", stream)) >= committed.length,
     30_000,
   );
-  assertEquals((await streamStage(redis, stream)).eventIds, committed);
+  const sent = new Map([[stream, committed]]);
+  assertRight(await checkPipeline({ sql, redis, streams: [stream], sent, complete: true }));
 }

@@ -1,0 +1,33 @@
+import type { Lease } from "@events-pipeline/common/lease";
+import { advance, readHandled } from "./checkpoint.ts";
+import { groupsOf } from "./at_least_once.ts";
+import { concurrently } from "./exactly_once.ts";
+import type { Batch, ExecutorContext } from "./executor.ts";
+import { handleEntry } from "./run_handler.ts";
+
+/**
+ * Notes each entry as done, and handles it then, outside of any transaction. A crash in between loses it; a failure is told, and not
+ * tried again.
+ *
+ * @throws {LeaseLostError} another worker has taken over, and will handle what was not noted
+ */
+export async function executeAtMostOnce(context: ExecutorContext, lease: Lease, batch: Batch): Promise<void> {
+  const { sql, consumer, leaseMs, onDone, onGivenUp } = context;
+  const { handler, concurrency } = consumer;
+  if (handler.kind !== "outside") throw new TypeError("Cannot handle at most once inside of a transaction");
+  const call = { ...context, attempt: batch.attempt };
+  for (const group of groupsOf(context, batch.entries, concurrency)) {
+    context.signal.throwIfAborted();
+    const wanted = group.filter((entry) => consumer.events.has(entry.eventType));
+    const handled = await readHandled(sql, consumer.name, wanted);
+    const todo = wanted.filter((entry) => !handled.has(entry.eventId));
+    const checkpoint = group.at(-1)!.entryId;
+    await advance(sql, lease, { consumer: consumer.name, checkpoint, handled: todo, leaseMs });
+    onDone(checkpoint);
+    await concurrently(
+      todo,
+      concurrency,
+      (entry) => handleEntry(call, entry, handler.handle).catch(onGivenUp),
+    );
+  }
+}

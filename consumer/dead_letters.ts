@@ -1,0 +1,106 @@
+import { type Entry, parseEntryId } from "@events-pipeline/common";
+import { type Lease, LeaseLostError } from "@events-pipeline/common/lease";
+import { transaction } from "@events-pipeline/common/transaction";
+import type { Sql, TransactionSql } from "postgres";
+import { saveProgress } from "./checkpoint.ts";
+import type { ConsumerKey } from "./consumer_state.ts";
+
+/** Why an event is set aside. */
+export interface DeadLetterReason {
+  /** In words. */
+  readonly reason: string;
+  /** The last error. */
+  readonly error: string;
+  /** How often it was tried. */
+  readonly attempts: number;
+}
+
+/** Errors are kept up to so many characters. */
+const ERROR_LENGTH = 4_000;
+
+/**
+ * Sets an event aside, in the transaction that moves the checkpoint past it.
+ *
+ * @throws {LeaseLostError} another worker has taken over; nothing was changed
+ */
+export async function setAside(
+  sql: Sql,
+  lease: Lease,
+  consumer: string,
+  entry: Entry,
+  why: DeadLetterReason,
+  leaseMs: number,
+): Promise<void> {
+  await transaction(sql, {}, async (tx) => {
+    const progress = { consumer, checkpoint: entry.entryId, handled: [entry], leaseMs };
+    const { advanced } = await saveProgress(tx, lease, progress);
+    if (!advanced) throw new LeaseLostError(lease);
+    await tx`
+      INSERT INTO events.dead_letter
+        (consumer_name, stream_name, stream_position, entry_id, event_id, event_type, sent_at, metadata, payload, reason, error,
+         attempts)
+      VALUES (${consumer}, ${entry.stream}, ${parseEntryId(entry.entryId).position}, ${entry.entryId}, ${entry.eventId},
+              ${entry.eventType}, ${entry.time}, ${entry.metadata}::text::json, ${entry.payload}::text::json,
+              ${why.reason.slice(0, ERROR_LENGTH)}, ${why.error.slice(0, ERROR_LENGTH)}, ${why.attempts})
+      ON CONFLICT (consumer_name, event_id) DO UPDATE
+      SET reason = excluded.reason, error = excluded.error, attempts = excluded.attempts,
+          created_at = excluded.created_at, redrive_requested_at = NULL`;
+  });
+}
+
+/** A dead letter that is to be handled again. */
+export interface Redrive {
+  /** Its number. */
+  readonly id: string;
+  /** The event. */
+  readonly entry: Entry;
+  /** How often it was tried before. */
+  readonly attempts: number;
+}
+
+/** Locks the first dead letter, in stream order, that is to be handled again. */
+export async function takeRedrive(tx: TransactionSql, key: ConsumerKey): Promise<Redrive | undefined> {
+  const [row] = await tx<
+    {
+      id: string;
+      entry_id: string;
+      event_id: string;
+      event_type: string;
+      sent_at: Date;
+      metadata: string;
+      payload: string;
+      attempts: number;
+    }[]
+  >`
+    SELECT id::text, entry_id, event_id, event_type, sent_at, metadata::text, payload::text, attempts
+    FROM events.dead_letter
+    WHERE consumer_name = ${key.consumer} AND stream_name = ${key.stream} AND redrive_requested_at IS NOT NULL
+    ORDER BY stream_position LIMIT 1
+    FOR UPDATE SKIP LOCKED`;
+  return row && {
+    id: row.id,
+    attempts: row.attempts,
+    entry: {
+      entryId: row.entry_id,
+      eventId: row.event_id,
+      eventType: row.event_type,
+      stream: key.stream,
+      time: row.sent_at.toISOString(),
+      metadata: row.metadata,
+      payload: row.payload,
+    },
+  };
+}
+
+/** Deletes a dead letter that has been handled. */
+export async function deleteDeadLetter(sql: Sql | TransactionSql, id: string): Promise<void> {
+  await sql`DELETE FROM events.dead_letter WHERE id = ${id}`;
+}
+
+/** Puts a dead letter back among the others: it failed again. */
+export async function returnDeadLetter(sql: Sql, id: string, error: string): Promise<void> {
+  await sql`
+    UPDATE events.dead_letter
+    SET redrive_requested_at = NULL, attempts = attempts + 1, error = ${error.slice(0, ERROR_LENGTH)}
+    WHERE id = ${id}`;
+}
