@@ -28,6 +28,17 @@ export interface Batch {
   readonly lookUp: boolean;
 }
 
+/**
+ * How long the server lets a transaction of this consumer be idle, and a statement take, in milliseconds. A handler that may take its
+ * time may be silent for as long.
+ */
+export function limitsOf(
+  { consumer, leaseMs }: Pick<ExecutorContext, "consumer" | "leaseMs">,
+): { readonly idleMs: number; readonly statementMs: number } {
+  const { timeoutMs } = consumer;
+  return { idleMs: timeoutMs === Infinity ? leaseMs : Math.max(leaseMs, timeoutMs), statementMs: timeoutMs };
+}
+
 /** Handles entries, as the consumer's guarantee says. */
 export async function execute(context: ExecutorContext, lease: Lease, batch: Batch): Promise<void> {
   const { guarantee } = context.consumer;
