@@ -8,7 +8,7 @@ export const BENCH_STREAM: StreamName = defineStreamName("stream:bench:events");
 
 /** How events are handled; the effect is one row an event each time. */
 export type HandlerKind =
-  /** One INSERT an event, 100 events a transaction. */
+  /** One INSERT an event, 200 events a transaction. */
   | "ordinary"
   /** As that, 10 events at once. */
   | "concurrent"

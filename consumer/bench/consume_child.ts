@@ -32,7 +32,7 @@ await whenTold(async (signal) => {
 });
 await Promise.all([sql.end({ timeout: 5 }), redis.close(), blockingRedis.close()]);
 
-/** XREAD, and for each 100 entries INSERT each, note which they were, and the checkpoint; and nothing else. */
+/** XREAD, and for each 200 entries INSERT each, note which they were, and the checkpoint; and nothing else. */
 async function consumeBare(sql: Sql, redis: RedisConnection, signal: AbortSignal): Promise<void> {
   const role = "consumer:bench:bare";
   await sql`INSERT INTO events.stream_lease (stream_name, role, checkpoint) VALUES (${BENCH_STREAM}, ${role}, '0-0')`;
@@ -43,8 +43,8 @@ async function consumeBare(sql: Sql, redis: RedisConnection, signal: AbortSignal
       | null;
     const entries = reply?.[0]?.[1] ?? [];
     if (entries.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
-    for (let from = 0; from < entries.length; from += 100) {
-      const batch = entries.slice(from, from + 100);
+    for (let from = 0; from < entries.length; from += 200) {
+      const batch = entries.slice(from, from + 200);
       await sql.begin(async (tx) => {
         for (const [, fields] of batch) {
           const { widget_id } = JSON.parse(fields[9]!);
