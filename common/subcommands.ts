@@ -74,7 +74,9 @@ export function readSubcommand<const C extends Subcommands>(
   const command = name !== undefined && Object.hasOwn(spec.commands, name) ? spec.commands[name] : undefined;
   if (command === undefined) {
     const known = Object.keys(spec.commands).join(", ");
-    const fault = name === undefined ? `it needs a command: ${known}` : `there is no command '${name}': it has ${known}`;
+    const fault = name === undefined
+      ? `it needs a command: ${known}`
+      : `there is no command '${name}': it has ${known}`;
     return { kind: "print", text: `${spec.call}: ${fault}\nSee ${spec.call} --help`, exitCode: 2 };
   }
   const read = readCommand({ ...command, call: `${spec.call} ${name}` }, rest, environment);

@@ -40,7 +40,8 @@ export const consumersCommand = {
       wordsBelongTo: "consumer",
     },
     reset: {
-      summary: "Puts a consumer elsewhere in its stream. Put back, it handles events again; put forward, it never handles some.",
+      summary:
+        "Puts a consumer elsewhere in its stream. Put back, it handles events again; put forward, it never handles some.",
       flags: {
         consumer,
         to: {
@@ -49,7 +50,9 @@ export const consumersCommand = {
           required: true,
           help: "behind an entry, before the first event published at a time or after it, or before all",
           fault: (text: string) =>
-            parseTarget(text) === undefined ? "must be an entry id, a date such as 2026-01-31T12:00Z, or beginning" : undefined,
+            parseTarget(text) === undefined
+              ? "must be an entry id, a date such as 2026-01-31T12:00Z, or beginning"
+              : undefined,
         },
         yes,
       },

@@ -31,33 +31,33 @@ if (command.kind === "print") {
   (command.exitCode === 0 ? console.log : console.error)(command.text);
   Deno.exit(command.exitCode);
 }
-const { settings } = command;
+const run = command;
 await using cleanUp = new AsyncDisposableStack();
 Deno.exitCode = await main().catch((error) => {
-  console.error(`${consumersCommand.call} ${command.name}: ${describeError(error)}`);
+  console.error(`${consumersCommand.call} ${run.name}: ${describeError(error)}`);
   return 1;
 });
 
 async function main(): Promise<number> {
-  const sql = connect(settings.CONSUMER_DATABASE_URL ?? settings.DATABASE_URL);
+  const sql = connect(run.settings.CONSUMER_DATABASE_URL ?? run.settings.DATABASE_URL);
   await checkSchema(sql, [leaseMigrations, consumerMigrations]);
-  switch (command.name) {
+  switch (run.name) {
     case "list":
-      return await list(sql, command.flags.json, command.settings);
+      return await list(sql, run.flags.json, run.settings);
     case "pause":
-      for (const key of await chosen(sql, command.flags)) {
+      for (const key of await chosen(sql, run.flags)) {
         console.log(`${title(key)} ${await pauseConsumer(sql, key) ? "is paused" : "was paused already"}`);
       }
       return 0;
     case "resume":
-      for (const key of await chosen(sql, command.flags)) {
+      for (const key of await chosen(sql, run.flags)) {
         console.log(`${title(key)} ${await resumeConsumer(sql, key) ? "goes on" : "was not paused"}`);
       }
       return 0;
     case "reset":
-      return await reset(sql, command.flags, command.settings);
+      return await reset(sql, run.flags, run.settings);
     case "forget":
-      return await forget(sql, command.flags);
+      return await forget(sql, run.flags);
   }
 }
 
@@ -89,14 +89,18 @@ async function chosen(
     const known = await findConsumers(sql, name);
     const wanted = known.filter(({ stream }) => flags.stream === undefined || stream === flags.stream);
     if (wanted.length === 0) {
-      throw new Error(`Cannot find '${name}' on ${flags.stream}: it reads ${known.map(({ stream }) => stream).join(", ")}`);
+      throw new Error(
+        `Cannot find '${name}' on ${flags.stream}: it reads ${known.map(({ stream }) => stream).join(", ")}`,
+      );
     }
     keys.push(...wanted);
   }
   return keys;
 }
 
-const title = ({ consumer, stream }: ConsumerKey): string => `${consumer} (${stream})`;
+function title({ consumer, stream }: ConsumerKey): string {
+  return `${consumer} (${stream})`;
+}
 
 async function list(sql: Sql, json: boolean, settings: RedisSettings): Promise<number> {
   const consumers = await readConsumers(sql);
@@ -131,11 +135,13 @@ function table(consumers: readonly ConsumerStatus[], lags: ReadonlyMap<ConsumerS
 async function reset(
   sql: Sql,
   flags: { readonly consumer: readonly string[]; readonly to: string; readonly yes: boolean },
-  settings: RedisSettings,
+  settings: RedisSettings & typeof run.settings,
 ): Promise<number> {
   const keys = await chosen(sql, flags);
   const redis = connectToRedis(settings);
-  const history = new OutboxHistory(settings.CONSUMER_DATABASE_URL === undefined ? sql : connect(settings.DATABASE_URL));
+  const history = new OutboxHistory(
+    settings.CONSUMER_DATABASE_URL === undefined ? sql : connect(settings.DATABASE_URL),
+  );
   const consumers = await readConsumers(sql);
   const resets: { readonly key: ConsumerKey; readonly checkpoint: string }[] = [];
   for (const key of keys) {
@@ -150,7 +156,9 @@ async function reset(
   if (!flags.yes && !agreed("Reset?")) return 1;
   for (const { key, checkpoint } of resets) {
     const { from, to, handled, deadLetters } = await resetConsumer(sql, key, checkpoint);
-    console.log(`${title(key)}: ${from} -> ${to}; ${handled} handled events and ${deadLetters} dead letters come again`);
+    console.log(
+      `${title(key)}: ${from} -> ${to}; ${handled} handled events and ${deadLetters} dead letters come again`,
+    );
   }
   return 0;
 }

@@ -61,7 +61,7 @@ export async function listDeadLetters(
            reason, error, attempts, created_at, redrive_requested_at IS NOT NULL AS redriving
     FROM events.dead_letter
     WHERE id > ${page.after ?? "0"} AND ${chosen(sql, filter)}
-    ORDER BY id LIMIT ${page.limit}`;
+    ORDER BY dead_letter.id LIMIT ${page.limit}`;
   return rows.map((row) => ({
     id: row.id,
     consumer: row.consumer_name,

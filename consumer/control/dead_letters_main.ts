@@ -27,34 +27,34 @@ if (command.kind === "print") {
   (command.exitCode === 0 ? console.log : console.error)(command.text);
   Deno.exit(command.exitCode);
 }
+const run = command;
 await using cleanUp = new AsyncDisposableStack();
 Deno.exitCode = await main().catch((error) => {
-  console.error(`${deadLettersCommand.call} ${command.name}: ${describeError(error)}`);
+  console.error(`${deadLettersCommand.call} ${run.name}: ${describeError(error)}`);
   return 1;
 });
 
 async function main(): Promise<number> {
-  if (command.kind === "print") return command.exitCode;
-  const url = command.settings.CONSUMER_DATABASE_URL ?? command.settings.DATABASE_URL;
+  const url = run.settings.CONSUMER_DATABASE_URL ?? run.settings.DATABASE_URL;
   const sql = connectPostgres(url, { applicationName: "events-dead-letters", connections: 1 });
   cleanUp.defer(() => closePostgres(sql));
   await checkSchema(sql, [leaseMigrations, consumerMigrations]);
-  switch (command.name) {
+  switch (run.name) {
     case "list":
-      return await list(sql, command.flags);
+      return await list(sql, run.flags);
     case "show":
-      return await show(sql, { eventId: command.flags["event-id"], consumer: command.flags.consumer });
+      return await show(sql, { eventId: run.flags["event-id"], consumer: run.flags.consumer });
     case "redrive": {
-      const filter = filterOf(command.flags);
-      if (!isNarrow(filter, command.flags.all)) return 2;
+      const filter = filterOf(run.flags);
+      if (!isNarrow(filter, run.flags.all)) return 2;
       const count = await redriveDeadLetters(sql, filter);
       console.log(`${count} dead letters are handled again, as soon as a worker of their consumer runs`);
       return 0;
     }
     case "drop": {
-      const filter = filterOf(command.flags);
-      if (!isNarrow(filter, command.flags.all)) return 2;
-      if (!command.flags.yes && !agreed("Drop them for good?")) return 1;
+      const filter = filterOf(run.flags);
+      if (!isNarrow(filter, run.flags.all)) return 2;
+      if (!run.flags.yes && !agreed("Drop them for good?")) return 1;
       console.log(`${await dropDeadLetters(sql, filter)} dead letters are gone`);
       return 0;
     }
@@ -83,13 +83,21 @@ function filterOf(flags: FilterFlags): DeadLetterFilter {
 /** Nobody shall change every dead letter by leaving something out. */
 function isNarrow(filter: DeadLetterFilter, all: boolean): boolean {
   const narrow = all || Object.values(filter).some((value) => value !== undefined);
-  if (!narrow) console.error(`${deadLettersCommand.call}: say which, by --consumer, --event-id, --type, --since or --until; or --all`);
+  if (!narrow) {
+    console.error(
+      `${deadLettersCommand.call}: say which, by --consumer, --event-id, --type, --since or --until; or --all`,
+    );
+  }
   return narrow;
 }
 
 async function list(
   sql: Sql,
-  flags: FilterFlags & { readonly limit: string | undefined; readonly after: string | undefined; readonly json: boolean },
+  flags: FilterFlags & {
+    readonly limit: string | undefined;
+    readonly after: string | undefined;
+    readonly json: boolean;
+  },
 ): Promise<number> {
   const limit = Number(flags.limit ?? "100");
   const found = await listDeadLetters(sql, filterOf(flags), { limit: limit + 1, after: flags.after });

@@ -31,7 +31,9 @@ export async function resetConsumer(sql: Sql, key: ConsumerKey, checkpoint: stri
   const streams = (await findConsumers(sql, consumer)).map((known) => known.stream);
   if (streams.length > 1) {
     throw new Error(
-      `Cannot reset '${consumer}': it has read ${streams.join(" and ")}, and what it has handled of each cannot be told apart. ` +
+      `Cannot reset '${consumer}': it has read ${
+        streams.join(" and ")
+      }, and what it has handled of each cannot be told apart. ` +
         `Forget those that it no longer reads`,
     );
   }
