@@ -28,6 +28,10 @@ export const consumeCommand = {
     CONSUMER_CONNECTIONS: countSetting("Connections to the handlers' database, at most", 10),
     CONSUMER_LEASE_SECONDS: secondsSetting("How long a dead process keeps its consumers", 10),
     CONSUMER_KEEP_SECONDS: secondsSetting("How long it is kept which events were handled", 7 * 24 * 3_600),
+    CONSUMER_STALL_SECONDS: secondsSetting(
+      "How long a consumer that is behind may stand still until health turns red",
+      60,
+    ),
     LOG_LEVEL: logLevelSetting,
     LOG_FORMAT: logFormatSetting,
   },

@@ -18,8 +18,8 @@ export interface ConsumerMetrics {
   readonly lagEvents: Gauge;
   /** How old the first of them is. */
   readonly lagSeconds: Gauge;
-  /** How long ago the checkpoint moved. */
-  readonly checkpointAge: Gauge;
+  /** For how long a consumer that is behind has not moved. */
+  readonly stillSeconds: Gauge;
 }
 
 /** Makes the consumers' metrics. */
@@ -40,6 +40,9 @@ export function consumerMetrics(metrics: Metrics): ConsumerMetrics {
     leaseHeld: gauge("events_consumer_lease_held", "1 when this process works for the consumer, else 0"),
     lagEvents: gauge("events_consumer_lag_events", "Entries of the stream behind the consumer's checkpoint"),
     lagSeconds: gauge("events_consumer_lag_seconds", "How long the first of them has been in the stream"),
-    checkpointAge: gauge("events_consumer_checkpoint_age_seconds", "How long ago the checkpoint moved"),
+    stillSeconds: gauge(
+      "events_consumer_checkpoint_age_seconds",
+      "For how long the checkpoint of a consumer that is behind has not moved",
+    ),
   };
 }

@@ -83,6 +83,8 @@ export interface ConsumerControl extends ConsumerKey {
   readonly fencingToken: string | undefined;
   /** Whether dead letters wait to be handled again. */
   readonly redrives: boolean;
+  /** How far it has come: an entry id; `undefined` when it has never begun. */
+  readonly checkpoint: string | undefined;
 }
 
 /** Reads what people, or other workers, have done to some consumers. One statement for all. */
@@ -96,8 +98,9 @@ export async function readControls(
     paused: boolean;
     fencing_token: string | null;
     redrives: boolean;
+    checkpoint: string | null;
   }[]>`
-    SELECT k.consumer, k.stream, s.paused_at IS NOT NULL AS paused, l.fencing_token::text,
+    SELECT k.consumer, k.stream, s.paused_at IS NOT NULL AS paused, l.fencing_token::text, l.checkpoint,
            EXISTS (SELECT FROM events.dead_letter d
                    WHERE d.consumer_name = k.consumer AND d.stream_name = k.stream
                      AND d.redrive_requested_at IS NOT NULL) AS redrives
@@ -106,11 +109,12 @@ export async function readControls(
   }::text[]) AS k(consumer, stream)
     LEFT JOIN events.consumer_state s ON s.consumer_name = k.consumer AND s.stream_name = k.stream
     LEFT JOIN events.stream_lease l ON l.stream_name = k.stream AND l.role = 'consumer:' || k.consumer`;
-  return rows.map(({ consumer, stream, paused, fencing_token, redrives }) => ({
+  return rows.map(({ consumer, stream, paused, fencing_token, redrives, checkpoint }) => ({
     consumer,
     stream,
     paused,
     fencingToken: fencing_token ?? undefined,
     redrives,
+    checkpoint: checkpoint ?? undefined,
   }));
 }

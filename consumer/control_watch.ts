@@ -7,7 +7,7 @@ import { type ConsumerControl, type ConsumerKey, readControls } from "./consumer
 const LOOK_MS = 500;
 
 /** What is known of a consumer before the first look. */
-const UNKNOWN = { paused: false, fencingToken: undefined, redrives: false };
+const UNKNOWN = { paused: false, fencingToken: undefined, redrives: false, checkpoint: undefined };
 
 /**
  * Looks twice a second, with one statement for all consumers of a process, whether somebody has paused one, put its checkpoint back,

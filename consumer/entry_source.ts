@@ -4,6 +4,37 @@ import type { RedisConnection } from "@events-pipeline/common/redis";
 import { type StreamReply, toEntries } from "./stream_reply.ts";
 import { StreamWatch, type Waiter } from "./stream_watch.ts";
 
+/** What the last blocking read has brought is kept for slower workers, up to so many characters of payload. */
+const KEEP_LENGTH = 1_000_000;
+
+/** What the last blocking read has brought of a stream. */
+class Recent {
+  readonly #after: string;
+  readonly #end: string;
+  #entries: readonly Entry[] | undefined;
+
+  constructor(after: string, entries: readonly Entry[]) {
+    this.#after = after;
+    this.#end = entries.at(-1)!.entryId;
+    this.#entries = entries;
+  }
+
+  /** The entries behind an id; none behind the last one: whatever has come since, a blocking read says at once. `undefined` if unknown. */
+  behind(id: string): readonly Entry[] | undefined {
+    if (id === this.#end) return [];
+    if (id === this.#after) return this.#entries;
+    const at = this.#entries?.findIndex(({ entryId }) => entryId === id) ?? -1;
+    return at === -1 ? undefined : this.#entries!.slice(at + 1);
+  }
+
+  /** A worker waits behind an id. When that is the last one, others will follow: what is large is not kept for them. */
+  passed(id: string): void {
+    if (id !== this.#end) return;
+    const length = this.#entries?.reduce((sum, { payload }) => sum + payload.length, 0) ?? 0;
+    if (length > KEEP_LENGTH) this.#entries = undefined;
+  }
+}
+
 /**
  * Reads streams for all workers of a process. Whoever has caught up waits here: one blocking XREAD watches all of their streams (on a
  * Cluster one for each slot), and what it brings is handed to every worker that stands at the same place, so it is read from Redis once.
@@ -13,7 +44,7 @@ export class EntrySource {
   readonly #blocking: RedisConnection;
   readonly #logger: Logger;
   readonly #watches = new Map<number, StreamWatch>();
-  readonly #recent = new Map<string, { readonly after: string; readonly entries: readonly Entry[] }>();
+  readonly #recent = new Map<string, Recent>();
 
   /**
    * @param redis for reads that return at once
@@ -25,10 +56,10 @@ export class EntrySource {
     this.#logger = logger;
   }
 
-  /** Up to `count` entries after an id; none when there are none now. */
+  /** Up to `count` entries after an id; none when there are none now, or `waitFor` is to say. */
   async read(stream: string, after: string, count: number): Promise<readonly Entry[]> {
-    const recent = this.#recent.get(stream);
-    if (recent?.after === after) return recent.entries.slice(0, count);
+    const known = this.#recent.get(stream)?.behind(after);
+    if (known !== undefined) return known.slice(0, count);
     const reply = await this.#redis.call("XREAD", "COUNT", count, "STREAMS", stream, after) as StreamReply;
     return toEntries(reply).get(stream) ?? [];
   }
@@ -50,6 +81,12 @@ export class EntrySource {
     return reply[0]?.[0];
   }
 
+  /** The id of the first entry behind an id; `undefined` when there is none. */
+  async idBehind(stream: string, after: string): Promise<string | undefined> {
+    const reply = await this.#redis.call("XRANGE", stream, `(${after}`, "+", "COUNT", 1) as [string, string[]][];
+    return reply[0]?.[0];
+  }
+
   /** The id of the last entry before a time, if the stream still has it. */
   async lastBefore(stream: string, ms: number): Promise<string | undefined> {
     const reply = await this.#redis.call("XREVRANGE", stream, `(${Math.ceil(ms)}-0`, "-", "COUNT", 1) as [
@@ -65,7 +102,7 @@ export class EntrySource {
     const { promise, resolve } = Promise.withResolvers<void>();
     const waiter: Waiter = { stream, after, wake: () => resolve() };
     signal.addEventListener("abort", waiter.wake);
-    this.#recent.delete(stream);
+    this.#recent.get(stream)?.passed(after);
     const watch = this.#watchOf(stream);
     watch.add(waiter);
     try {
@@ -83,7 +120,8 @@ export class EntrySource {
     const watch = new StreamWatch({
       redis: this.#redis,
       blocking: this.#blocking,
-      onEntries: (stream, after, entries) => this.#recent.set(stream, { after, entries }),
+      onEntries: (stream, after, entries) => this.#recent.set(stream, new Recent(after, entries)),
+      onFailure: (streams) => streams.forEach((stream) => this.#recent.delete(stream)),
       logger: this.#logger,
     });
     this.#watches.set(slot, watch);

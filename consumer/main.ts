@@ -84,6 +84,7 @@ const exitCode = await runDaemon(logger, async ({ stop, cancel }) => {
     cancel,
     leaseMs: settings.CONSUMER_LEASE_SECONDS,
     keepMs: settings.CONSUMER_KEEP_SECONDS,
+    stallMs: settings.CONSUMER_STALL_SECONDS,
     once: flags.once,
   });
 });

@@ -8,6 +8,7 @@ import { ControlWatch } from "./control_watch.ts";
 import type { Consumer } from "./define_consumer.ts";
 import { EntrySource } from "./entry_source.ts";
 import { Histories, type History } from "./history.ts";
+import { LagWatch } from "./lag_watch.ts";
 import { runWorker } from "./worker.ts";
 
 /** What {@linkcode runConsumers} works with. */
@@ -34,11 +35,15 @@ export interface RunConsumersOptions {
   readonly leaseMs?: number;
   /** How long dedup rows are kept, in milliseconds. @default 7 days */
   readonly keepMs?: number;
+  /** How long a consumer that is behind may stand still until it counts as stalled, in milliseconds. @default 60000 */
+  readonly stallMs?: number;
   /** End when everything that the streams hold now is handled. @default false */
   readonly once?: boolean;
 }
 
 const WEEK_MS = 7 * 24 * 3_600_000;
+
+const STALL_MS = 60_000;
 
 /**
  * Runs consumers until the signal fires, one worker each; what befalls one leaves the others at work. Any number of processes may
@@ -62,6 +67,10 @@ export async function runConsumers(consumers: readonly Consumer[], options: RunC
   const over = new AbortController();
   const watching = control.run(over.signal);
   const metrics = consumerMetrics(options.metrics ?? noMetrics);
+  const health = options.health ?? new Health();
+  const lag = new LagWatch(keys, { control, source, metrics, health, logger, stallMs: options.stallMs ?? STALL_MS });
+  options.metrics?.beforeRead(() => lag.look());
+  const measuring = lag.run(over.signal);
   const workers = consumers.map((consumer) =>
     runWorker(consumer, {
       sql: options.sql,
@@ -69,7 +78,7 @@ export async function runConsumers(consumers: readonly Consumer[], options: RunC
       control,
       metrics,
       history: options.history ?? new Histories([]),
-      health: options.health ?? new Health(),
+      health,
       logger,
       stop: options.signal,
       cancel: options.cancel ?? new AbortController().signal,
@@ -81,7 +90,7 @@ export async function runConsumers(consumers: readonly Consumer[], options: RunC
   );
   const failed = (await Promise.allSettled(workers)).flatMap((end) => end.status === "rejected" ? [end.reason] : []);
   over.abort();
-  await watching;
+  await Promise.all([watching, measuring]);
   if (failed.length > 0) {
     throw new AggregateError(failed, `Cannot go on with ${failed.length} of ${workers.length} consumers`);
   }

@@ -22,6 +22,8 @@ export interface StreamWatchOptions {
   readonly blocking: RedisConnection;
   /** Told what a read has brought of a stream, from an id on, before those who wait for it wake. */
   readonly onEntries: (stream: string, after: string, entries: readonly Entry[]) => void;
+  /** Told which streams could not be read, before those who wait for them wake, to see for themselves. */
+  readonly onFailure: (streams: readonly string[]) => void;
   /** Where failures are told. */
   readonly logger: Logger;
 }
@@ -88,6 +90,7 @@ export class StreamWatch {
         logger.warn("Cannot watch the streams", { retryInMs: waitMs, error: describeError(error) });
         await sleep(waitMs);
         // A stream that cannot be read shall be the trouble of its own consumers alone: each reads for itself, and sees.
+        this.#options.onFailure([...watching.keys()]);
         for (const waiter of [...this.#waiters]) waiter.wake();
       } finally {
         this.#watching = undefined;
