@@ -89,6 +89,7 @@ export class EntrySource {
 
   /** The id of the last entry before a time, if the stream still has it. */
   async lastBefore(stream: string, ms: number): Promise<string | undefined> {
+    if (ms <= 0) return undefined; // Redis knows of no id before 0-0.
     const reply = await this.#redis.call("XREVRANGE", stream, `(${Math.ceil(ms)}-0`, "-", "COUNT", 1) as [
       string,
       string[],
