@@ -4,7 +4,7 @@
  * @module
  */
 import { readCommand } from "@events-pipeline/common/command";
-import { runDaemon, whenAvailable } from "@events-pipeline/common/daemon";
+import { runDaemon, type Shutdown, whenAvailable } from "@events-pipeline/common/daemon";
 import { Health } from "@events-pipeline/common/health";
 import { leaseMigrations } from "@events-pipeline/common/lease";
 import { logFormatter } from "@events-pipeline/common/logger";
@@ -16,11 +16,16 @@ import { connectRedis } from "@events-pipeline/common/redis";
 import { redisTls } from "@events-pipeline/common/settings";
 import * as log from "@std/log";
 import type { Sql } from "postgres";
+import { chooseConsumers } from "./choose_consumers.ts";
 import { consumeCommand } from "./config.ts";
 import { OutboxHistory } from "./history.ts";
+import { listConsumers } from "./list_consumers.ts";
 import { loadHandlers } from "./load_handlers.ts";
 import { consumerMigrations } from "./migrations.ts";
+import { giveUpRunning, ownProgram } from "./own_program.ts";
 import { runConsumers } from "./run_consumers.ts";
+import { Supervisor } from "./supervisor.ts";
+import { supervisorLink } from "./supervisor_link.ts";
 
 const command = readCommand(consumeCommand, Deno.args, (name) => Deno.env.get(name));
 if (command.kind === "print") {
@@ -41,9 +46,35 @@ const logger = log.getLogger("consumer");
 const health = new Health();
 const metrics = prometheusMetrics();
 
-const exitCode = await runDaemon(logger, async ({ stop, cancel }) => {
-  const consumers = await loadHandlers(flags.handlers);
+/** Runs each consumer in a process of its own. */
+async function isolate({ stop, cancel }: Shutdown): Promise<void> {
+  const program = await ownProgram(settings.CONSUMER_ISOLATE_FLAGS);
+  const only = (names: readonly string[]): string[] => names.flatMap((name) => ["--only", name]);
+  const args = ["--handlers", ...flags.handlers];
+  const names = await listConsumers(program([...args, "--list", ...only(flags.only)]), stop);
+  const supervisor = new Supervisor(names, {
+    call: (name) => program([...args, ...(flags.once ? ["--once"] : []), ...only([name])]),
+    ...{ logger, health, metrics, stop, cancel, stopMs: settings.CONSUMER_STOP_SECONDS, once: flags.once },
+  });
   await using cleanUp = new AsyncDisposableStack();
+  if (settings.MONITOR_ADDRESS !== undefined) {
+    const all = { render: () => supervisor.renderMetrics(), contentType: metrics.contentType };
+    cleanUp.use(await startMonitor({ address: settings.MONITOR_ADDRESS, health, metrics: all, logger }));
+  }
+  logger.info("Consuming, each in a process of its own", { consumers: names });
+  await supervisor.run();
+}
+
+/** Runs the consumers in this process. */
+async function consume(shutdown: Shutdown): Promise<void> {
+  await giveUpRunning();
+  const consumers = chooseConsumers(await loadHandlers(flags.handlers), flags.only);
+  if (flags.list) return console.log(JSON.stringify(consumers.map(({ name }) => name)));
+  await using cleanUp = new AsyncDisposableStack();
+  const link = supervisorLink();
+  if (link !== undefined) cleanUp.use(link.report(health, metrics));
+  const stop = link === undefined ? shutdown.stop : AbortSignal.any([shutdown.stop, link.stop]);
+  const cancel = link === undefined ? shutdown.cancel : AbortSignal.any([shutdown.cancel, link.cancel]);
   if (settings.MONITOR_ADDRESS !== undefined) {
     cleanUp.use(await startMonitor({ address: settings.MONITOR_ADDRESS, health, metrics, logger }));
   }
@@ -86,5 +117,6 @@ const exitCode = await runDaemon(logger, async ({ stop, cancel }) => {
     keepMs: settings.CONSUMER_KEEP_SECONDS,
     once: flags.once,
   });
-});
-Deno.exit(exitCode);
+}
+
+Deno.exit(await runDaemon(logger, flags.isolate && !flags.list ? isolate : consume));
