@@ -24,5 +24,5 @@ export async function listConsumers(
   // Handlers files may print something when they are loaded.
   const text = new TextDecoder().decode(stdout).trimEnd();
   if (code === 0) return JSON.parse(text.split("\n").at(-1)!);
-  throw new Error(`Cannot isolate consumers: their names cannot be read (exit code ${code}): ${text}`);
+  throw new Error(`Cannot isolate consumers: their names cannot be read, exit code ${code}`);
 }

@@ -7,7 +7,7 @@ import { readCommand } from "@events-pipeline/common/command";
 import { runDaemon, type Shutdown, whenAvailable } from "@events-pipeline/common/daemon";
 import { Health } from "@events-pipeline/common/health";
 import { leaseMigrations } from "@events-pipeline/common/lease";
-import { logFormatter } from "@events-pipeline/common/logger";
+import { describeError, logFormatter } from "@events-pipeline/common/logger";
 import { checkSchema } from "@events-pipeline/common/migrator";
 import { startMonitor } from "@events-pipeline/common/monitor";
 import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres";
@@ -18,6 +18,7 @@ import * as log from "@std/log";
 import type { Sql } from "postgres";
 import { chooseConsumers } from "./choose_consumers.ts";
 import { consumeCommand } from "./config.ts";
+import type { Consumer } from "./define_consumer.ts";
 import { OutboxHistory } from "./history.ts";
 import { listConsumers } from "./list_consumers.ts";
 import { loadHandlers } from "./load_handlers.ts";
@@ -46,6 +47,23 @@ const logger = log.getLogger("consumer");
 const health = new Health();
 const metrics = prometheusMetrics();
 
+/** Loads the consumers that are to be run. */
+async function load(): Promise<readonly Consumer[]> {
+  await giveUpRunning();
+  return chooseConsumers(await loadHandlers(flags.handlers), flags.only);
+}
+
+/** Prints the names of the consumers. @returns the exit code */
+async function list(): Promise<number> {
+  try {
+    console.log(JSON.stringify((await load()).map(({ name }) => name)));
+    return 0;
+  } catch (error) {
+    console.error(describeError(error));
+    return 1;
+  }
+}
+
 /** Runs each consumer in a process of its own. */
 async function isolate({ stop, cancel }: Shutdown): Promise<void> {
   const program = await ownProgram(settings.CONSUMER_ISOLATE_FLAGS);
@@ -67,9 +85,7 @@ async function isolate({ stop, cancel }: Shutdown): Promise<void> {
 
 /** Runs the consumers in this process. */
 async function consume(shutdown: Shutdown): Promise<void> {
-  await giveUpRunning();
-  const consumers = chooseConsumers(await loadHandlers(flags.handlers), flags.only);
-  if (flags.list) return console.log(JSON.stringify(consumers.map(({ name }) => name)));
+  const consumers = await load();
   await using cleanUp = new AsyncDisposableStack();
   const link = supervisorLink();
   if (link !== undefined) cleanUp.use(link.report(health, metrics));
@@ -119,4 +135,4 @@ async function consume(shutdown: Shutdown): Promise<void> {
   });
 }
 
-Deno.exit(await runDaemon(logger, flags.isolate && !flags.list ? isolate : consume));
+Deno.exit(flags.list ? await list() : await runDaemon(logger, flags.isolate ? isolate : consume));
