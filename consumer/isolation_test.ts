@@ -1,7 +1,7 @@
 import { childProcesses, isAlive } from "@events-pipeline/local/child_processes";
 import { until } from "@events-pipeline/local/until";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { harmfulConsumers, type HarmfulPipeline, harmfulPipeline } from "./testdata/isolated_daemon.ts";
+import { type HarmfulPipeline, harmfulPipeline } from "./testdata/harmful_pipeline.ts";
 
 const widgets = (count: number): string[] => Array.from({ length: count }, (_, i) => `w${i}`);
 
@@ -11,7 +11,7 @@ const heldLeases = async ({ sql }: HarmfulPipeline): Promise<number> =>
 Deno.test("consume --isolate leaves the others at work when one consumer burns the CPU and one ends its process", async () => {
   await using pipeline = await harmfulPipeline();
   const { sql, send, handled } = pipeline;
-  await using daemon = await harmfulConsumers(pipeline, ["--isolate"]);
+  await using daemon = await pipeline.consume(["--isolate"]);
   await send("before", "burn", "die");
   await until("both do harm", async () => {
     const { "consumer:test:burning": burning, "consumer:test:dying": dying, ...others } = await daemon.faults() ?? {};
@@ -49,7 +49,7 @@ Deno.test("consume --isolate leaves the others at work when one consumer burns t
 Deno.test("consume --isolate stops cleanly, also when an init system sends its signal to every process", async () => {
   await using pipeline = await harmfulPipeline();
   const { sql, send, handled } = pipeline;
-  await using daemon = await harmfulConsumers(pipeline, ["--isolate"], { CONSUMER_STOP_SECONDS: "20" });
+  await using daemon = await pipeline.consume(["--isolate"], { CONSUMER_STOP_SECONDS: "20" });
   await using lock = await sql.reserve().then((reserved) => ({
     reserved,
     [Symbol.asyncDispose]: () => Promise.resolve(reserved.release()),
@@ -75,7 +75,7 @@ Deno.test("consume --isolate stops cleanly, also when an init system sends its s
 Deno.test("consume --isolate killed with -9 leaves no process behind, not even one that is busy in a loop or stopped", async () => {
   await using pipeline = await harmfulPipeline();
   const { sql, send, handled } = pipeline;
-  await using daemon = await harmfulConsumers(pipeline, ["--isolate"]);
+  await using daemon = await pipeline.consume(["--isolate"]);
   await send("before", "burn", "behind");
   await until(
     "one burns",
@@ -96,7 +96,7 @@ Deno.test("consume --isolate that loses its guard against orphans starts another
   ignore: Deno.build.os !== "linux", // Others have no /proc
 }, async () => {
   await using pipeline = await harmfulPipeline();
-  await using daemon = await harmfulConsumers(pipeline, ["--isolate", "--only", "test:burning"]);
+  await using daemon = await pipeline.consume(["--isolate", "--only", "test:burning"]);
   await pipeline.send("burn");
   await until(
     "it burns",
@@ -118,7 +118,7 @@ Deno.test("consume --only runs the consumers it is given, and names those there 
   const { sql, send, handled } = pipeline;
   await send("burn", "die");
   for (const isolate of [[], ["--isolate"]]) {
-    await using daemon = await harmfulConsumers(pipeline, [
+    await using daemon = await pipeline.consume([
       "--once",
       "--only",
       "test:quick",
@@ -132,7 +132,7 @@ Deno.test("consume --only runs the consumers it is given, and names those there 
     await sql`TRUNCATE public.effect`;
     await sql`DELETE FROM events.processed_event`;
     await sql`UPDATE events.stream_lease SET checkpoint = '0-0' WHERE role LIKE 'consumer:%'`;
-    await using wrong = await harmfulConsumers(pipeline, ["--only", "test:quikc", ...isolate]);
+    await using wrong = await pipeline.consume(["--only", "test:quikc", ...isolate]);
     assertEquals(await wrong.ended, 1);
     assertStringIncludes(
       wrong.output,
@@ -144,7 +144,7 @@ Deno.test("consume --only runs the consumers it is given, and names those there 
 Deno.test("consume --isolate --once fails when a consumer does", async () => {
   await using pipeline = await harmfulPipeline();
   await pipeline.send("die");
-  await using daemon = await harmfulConsumers(pipeline, [
+  await using daemon = await pipeline.consume([
     "--isolate",
     "--once",
     "--only",

@@ -1,0 +1,43 @@
+import { startTcpProxy } from "@events-pipeline/local/tcp_proxy";
+import { storm } from "@events-pipeline/local/storm";
+import { until } from "@events-pipeline/local/until";
+import { assertEquals } from "@std/assert";
+import { effectPipeline } from "./testdata/effect_pipeline.ts";
+
+Deno.test("consume: two instances whose connections are cut 30 times, also in the midst of messages, keep the effects right", async () => {
+  await using pipeline = await effectPipeline();
+  await using postgres = await startTcpProxy(pipeline.databaseUrl);
+  await using redis = await startTcpProxy(pipeline.redisUrl);
+  const environment = { DATABASE_URL: postgres.url, REDIS_URL: redis.url };
+  await using _publisher = await pipeline.publisher();
+  await using first = await pipeline.consume(environment);
+  await using second = await pipeline.consume(environment);
+  {
+    await using _sending = pipeline.keepSending();
+    await until("they work", async () => await pipeline.effects() > 20);
+    await storm([postgres, redis], { faults: "cuts", goesOn: (count) => count < 30 });
+  }
+  await pipeline.check(20_000);
+  for (const worker of [first, second]) worker.kill("SIGTERM");
+  assertEquals([await first.ended, await second.ended], [0, 0], first.output + second.output);
+});
+
+Deno.test("consume whose sessions are ended again and again keeps the effects right", async () => {
+  await using pipeline = await effectPipeline();
+  const { sql } = pipeline;
+  await using _publisher = await pipeline.publisher();
+  await using worker = await pipeline.consume();
+  {
+    await using _sending = pipeline.keepSending();
+    for (let i = 1; i <= 20; i++) {
+      const before = await pipeline.effects();
+      await until("it works", async () => await pipeline.effects() > before);
+      await sql`
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name LIKE 'events-consumer%'`;
+    }
+  }
+  await pipeline.check(20_000);
+  worker.kill("SIGTERM");
+  assertEquals(await worker.ended, 0, worker.output);
+});
