@@ -66,7 +66,7 @@ Deno.test("check-pipeline says all that is wrong with its arguments at once, and
     "  --handled-type needs --handled-table",
     "  --version-of must be TYPE.FIELD:KEY",
     "  DATABASE_URL must be a URL that begins with postgres:// or postgresql://",
-    "  REDIS_URL is not set: it must be a URL that begins with redis:// or rediss://",
+    "  REDIS_URL is not set: it must be a URL that begins with redis://, redis+sentinel:// or redis+cluster://, each also with rediss for TLS",
     "See deno task check-pipeline --help",
   ]);
 });

@@ -1,6 +1,6 @@
 import type { Entry } from "@events-pipeline/common";
 import type { Lease } from "@events-pipeline/common/lease";
-import { advance, readHandled } from "./checkpoint.ts";
+import { readHandled, saveProgress } from "./checkpoint.ts";
 import { concurrently } from "./exactly_once.ts";
 import type { Batch, ExecutorContext } from "./executor.ts";
 import { handleEntry } from "./run_handler.ts";
@@ -22,7 +22,7 @@ export async function executeAtLeastOnce(context: ExecutorContext, lease: Lease,
     const todo = wanted.filter((entry) => !handled.has(entry.eventId));
     await concurrently(todo, concurrency, (entry) => handleEntry(call, entry, handler.handle));
     const checkpoint = group.at(-1)!.entryId;
-    await advance(sql, lease, { consumer: consumer.name, checkpoint, handled: todo, leaseMs });
+    await saveProgress(sql, lease, { consumer: consumer.name, checkpoint, handled: todo, leaseMs }, { inWork: false });
     onDone(checkpoint);
   }
 }

@@ -1,5 +1,5 @@
 import type { Lease } from "@events-pipeline/common/lease";
-import { advance, readHandled } from "./checkpoint.ts";
+import { readHandled, saveProgress } from "./checkpoint.ts";
 import { groupsOf } from "./at_least_once.ts";
 import { concurrently } from "./exactly_once.ts";
 import type { Batch, ExecutorContext } from "./executor.ts";
@@ -22,7 +22,7 @@ export async function executeAtMostOnce(context: ExecutorContext, lease: Lease, 
     const handled = await readHandled(sql, consumer.name, wanted);
     const todo = wanted.filter((entry) => !handled.has(entry.eventId));
     const checkpoint = group.at(-1)!.entryId;
-    await advance(sql, lease, { consumer: consumer.name, checkpoint, handled: todo, leaseMs });
+    await saveProgress(sql, lease, { consumer: consumer.name, checkpoint, handled: todo, leaseMs }, { inWork: false });
     onDone(checkpoint);
     await concurrently(
       todo,

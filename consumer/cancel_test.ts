@@ -24,8 +24,10 @@ Deno.test("consume gives up a handler that never returns at the second signal, a
   await until(
     "the handler has written and waits in its transaction",
     async () =>
-      (await sql`SELECT FROM pg_stat_activity WHERE state = 'idle in transaction' AND query LIKE '%public.effect%'`)
-        .length > 0,
+      (await sql`
+        SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND state = 'idle in transaction' AND query LIKE '%public.effect%'`).length >
+        0,
   );
   // Two different ones: a second SIGTERM could be merged with the first.
   daemon.kill("SIGTERM");

@@ -1,6 +1,7 @@
 import { type Entry, parseEntryId } from "@events-pipeline/common";
 import { type Lease, LeaseLostError } from "@events-pipeline/common/lease";
 import type { Sql, TransactionSql } from "postgres";
+import { ProgressFault } from "./progress_fault.ts";
 
 /** How far a worker has come, and which events it has handled on the way. */
 export interface Progress {
@@ -22,51 +23,82 @@ export class AlreadyHandledError extends Error {
   override readonly name = "AlreadyHandledError";
 }
 
+/** A handler ended the transaction, which belongs to the worker. */
+export class TransactionEndedError extends Error {
+  override readonly name = "TransactionEndedError";
+
+  constructor(consumer: string) {
+    super(
+      `Cannot finish the transaction of '${consumer}': the handler committed it or rolled it back. ` +
+        `The transaction belongs to the worker: throw to roll back`,
+    );
+  }
+}
+
+/** What {@linkcode saveProgress} looks at before it changes anything. */
+export interface SaveOptions {
+  /**
+   * Whether this ends a transaction that {@linkcode beginWork} has begun: then it has to be that very one, and each event has to be a
+   * new one.
+   */
+  readonly inWork: boolean;
+}
+
 /**
- * Writes dedup rows and checkpoint in one statement, which changes nothing unless the lease is still this worker's.
+ * Writes dedup rows and checkpoint in one statement, which fails, so that the transaction cannot be committed, unless the lease is still
+ * this worker's.
  *
- * @param xactId the transaction that the work was begun in, if it has to be this one
- * @returns whether the checkpoint moved, how many dedup rows were new, and which transaction this is
+ * @throws {LeaseLostError} another worker has taken over
+ * @throws {TransactionEndedError} `inWork`: the handler has ended the transaction of the work; this statement has changed nothing
+ * @throws {AlreadyHandledError} `inWork`: some of the events have been handled
  */
 export async function saveProgress(
   tx: Sql | TransactionSql,
   lease: Lease,
   { consumer, checkpoint, handled, leaseMs }: Progress,
-  xactId?: string,
-): Promise<{ readonly advanced: boolean; readonly recorded: number; readonly xactId: string }> {
-  const [row] = await tx<{ advanced: boolean; recorded: number; xact_id: string }[]>`
-    WITH advanced AS (
-      UPDATE events.stream_lease
-      SET checkpoint = ${checkpoint}, updated_at = clock_timestamp(),
-          lease_until = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
-      WHERE stream_name = ${lease.stream} AND role = ${lease.role} AND fencing_token = ${lease.fencingToken}
-        AND pg_current_xact_id()::text = coalesce(${xactId ?? null}, pg_current_xact_id()::text)
-      RETURNING 1
-    ), recorded AS (
-      INSERT INTO events.processed_event (consumer_name, event_id, stream_position)
-      SELECT ${consumer}, e.event_id, e.position
-      FROM unnest(${handled.map((entry) => entry.eventId)}::text[]::uuid[],
-                  ${handled.map((entry) => String(parseEntryId(entry.entryId).position))}::text[]::bigint[]
-           ) AS e(event_id, position)
-      WHERE EXISTS (SELECT FROM advanced)
-      ON CONFLICT DO NOTHING
-      RETURNING 1
-    )
-    SELECT EXISTS (SELECT FROM advanced) AS advanced, (SELECT count(*)::int FROM recorded) AS recorded,
-           pg_current_xact_id()::text AS xact_id`;
-  return { advanced: row!.advanced, recorded: row!.recorded, xactId: row!.xact_id };
+  { inWork }: SaveOptions,
+): Promise<void> {
+  try {
+    await tx`
+      SELECT events.save_progress(
+        ${lease.stream}, ${lease.role}, ${lease.fencingToken}::bigint, ${checkpoint}, ${leaseMs}, ${consumer},
+        ${handled.map((entry) => entry.eventId)}::text[]::uuid[],
+        ${handled.map((entry) => String(parseEntryId(entry.entryId).position))}::text[]::bigint[], ${inWork})`;
+  } catch (error) {
+    switch (error instanceof Error && "code" in error && error.code) {
+      case ProgressFault.LEASE_LOST:
+        throw new LeaseLostError(lease);
+      case ProgressFault.TRANSACTION_ENDED:
+        throw new TransactionEndedError(consumer);
+      case ProgressFault.ALREADY_HANDLED:
+        throw new AlreadyHandledError();
+    }
+    throw error;
+  }
+}
+
+/** How long the session may do what, and for whom: see {@linkcode beginWork}. */
+export interface Work {
+  /** The consumer's name. */
+  readonly consumer: string;
+  /** How long the transaction may be idle, in milliseconds. */
+  readonly idleMs: number;
+  /** How long a statement of it may take, in milliseconds; `Infinity` for as long as it likes. */
+  readonly statementMs: number;
 }
 
 /**
- * As {@linkcode saveProgress}, on its own.
- *
- * @returns how many of the dedup rows were new
- * @throws {LeaseLostError} another worker has taken over; nothing was changed
+ * Marks the transaction as that of the work, and bounds what the server lets the session do while its worker is paused or gone: a
+ * successor would wait for its locks. All of it ends with the transaction.
  */
-export async function advance(sql: Sql | TransactionSql, lease: Lease, progress: Progress): Promise<number> {
-  const { advanced, recorded } = await saveProgress(sql, lease, progress);
-  if (!advanced) throw new LeaseLostError(lease);
-  return recorded;
+export async function beginWork(tx: TransactionSql, { consumer, idleMs, statementMs }: Work): Promise<void> {
+  const limited = statementMs !== Infinity;
+  await tx`
+    SELECT set_config('events.work', ${consumer}, true),
+           set_config('idle_in_transaction_session_timeout', ${String(Math.ceil(idleMs))}, true),
+           CASE WHEN ${limited} THEN set_config('statement_timeout', ${
+    limited ? String(Math.ceil(statementMs)) : "0"
+  }, true) END`;
 }
 
 /** Which of these events the consumer has handled. */

@@ -1,8 +1,8 @@
 import { type Entry, parseEntryId } from "@events-pipeline/common";
-import { type Lease, LeaseLostError } from "@events-pipeline/common/lease";
+import type { Lease } from "@events-pipeline/common/lease";
 import { transaction } from "@events-pipeline/common/transaction";
 import type { Sql, TransactionSql } from "postgres";
-import { saveProgress } from "./checkpoint.ts";
+import { beginWork, saveProgress } from "./checkpoint.ts";
 import type { ConsumerKey } from "./consumer_state.ts";
 
 /** Why an event is set aside. */
@@ -32,9 +32,9 @@ export async function setAside(
   leaseMs: number,
 ): Promise<void> {
   await transaction(sql, {}, async (tx) => {
+    await beginWork(tx, { consumer, idleMs: leaseMs, statementMs: Infinity });
     const progress = { consumer, checkpoint: entry.entryId, handled: [entry], leaseMs };
-    const { advanced } = await saveProgress(tx, lease, progress);
-    if (!advanced) throw new LeaseLostError(lease);
+    await saveProgress(tx, lease, progress, { inWork: false });
     await tx`
       INSERT INTO events.dead_letter
         (consumer_name, stream_name, stream_position, entry_id, event_id, event_type, sent_at, metadata, payload, reason, error,

@@ -47,7 +47,7 @@ export interface ExactlyOnceSpec<Definitions extends readonly EventDefinition[]>
    * belongs to the worker: the handler neither commits nor rolls back. Throwing rolls back, and the event comes again.
    */
   handle(event: EventOf<Definitions[number]>, context: ConsumerContext, tx: TransactionSql): Promise<void> | void;
-  /** The most events in one transaction when it is behind. @default 100 */
+  /** The most events in one transaction when it is behind. @default 200 */
   readonly maxBatch?: number;
   /** How many events of a transaction are handled at once: above 1 only where their order does not matter. @default 1 */
   readonly concurrency?: number;
@@ -163,7 +163,7 @@ export function defineConsumer<const Definitions extends readonly EventDefinitio
   const { name, retryMs = 5_000, guarantee = "EXACTLY_ONCE" } = spec;
   const batch = "handleBatch" in spec;
   const numbers = {
-    maxBatch: "maxBatch" in spec && spec.maxBatch !== undefined ? spec.maxBatch : batch ? 1_000 : 100,
+    maxBatch: "maxBatch" in spec && spec.maxBatch !== undefined ? spec.maxBatch : batch ? 1_000 : 200,
     concurrency: "concurrency" in spec && spec.concurrency !== undefined ? spec.concurrency : 1,
     retryMs,
     retryMaxMs: spec.retryMaxMs ?? retryMs,

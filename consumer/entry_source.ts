@@ -2,6 +2,7 @@ import { type Entry, ZERO_ENTRY_ID } from "@events-pipeline/common";
 import type { Logger } from "@events-pipeline/common/logger";
 import type { RedisConnection } from "@events-pipeline/common/redis";
 import { type StreamReply, toEntries } from "./stream_reply.ts";
+import { AnswerTimes } from "./answer_times.ts";
 import { StreamWatch, type Waiter } from "./stream_watch.ts";
 
 /**
@@ -13,6 +14,7 @@ export class EntrySource {
   readonly #blocking: RedisConnection;
   readonly #logger: Logger;
   readonly #watches = new Map<number, StreamWatch>();
+  readonly #times = new AnswerTimes();
   readonly #recent = new Map<string, { readonly after: string; readonly entries: readonly Entry[] }>();
 
   /**
@@ -25,11 +27,17 @@ export class EntrySource {
     this.#logger = logger;
   }
 
+  /** What is wrong with Redis, in words; `undefined` when nothing is. */
+  get fault(): string | undefined {
+    return this.#times.fault;
+  }
+
   /** Up to `count` entries after an id; none when there are none now. */
   async read(stream: string, after: string, count: number): Promise<readonly Entry[]> {
     const recent = this.#recent.get(stream);
     if (recent?.after === after) return recent.entries.slice(0, count);
-    const reply = await this.#redis.call("XREAD", "COUNT", count, "STREAMS", stream, after) as StreamReply;
+    const ask = () => this.#redis.call("XREAD", "COUNT", count, "STREAMS", stream, after);
+    const reply = await this.#times.track(0, ask) as StreamReply;
     return toEntries(reply).get(stream) ?? [];
   }
 
@@ -83,6 +91,7 @@ export class EntrySource {
     const watch = new StreamWatch({
       redis: this.#redis,
       blocking: this.#blocking,
+      times: this.#times,
       onEntries: (stream, after, entries) => this.#recent.set(stream, { after, entries }),
       logger: this.#logger,
     });

@@ -1,29 +1,19 @@
 import type { Entry } from "@events-pipeline/common";
-import { type Lease, LeaseLostError } from "@events-pipeline/common/lease";
+import type { Lease } from "@events-pipeline/common/lease";
 import { transaction } from "@events-pipeline/common/transaction";
 import type { TransactionSql } from "postgres";
-import { AlreadyHandledError, readHandled, saveProgress } from "./checkpoint.ts";
-import type { Consumer } from "./define_consumer.ts";
-import type { Batch, ExecutorContext } from "./executor.ts";
+import { beginWork, readHandled, saveProgress, TransactionEndedError } from "./checkpoint.ts";
+import { type Batch, type ExecutorContext, limitsOf } from "./executor.ts";
 import { handleEntries, handleEntry, type HandlerCall, HandlerError } from "./run_handler.ts";
 
-/** A handler ended the transaction, which belongs to the worker. */
-export class TransactionEndedError extends Error {
-  override readonly name = "TransactionEndedError";
-
-  constructor(consumer: Consumer) {
-    super(
-      `Cannot finish the transaction of '${consumer.name}': the handler committed it or rolled it back. ` +
-        `The transaction belongs to the worker: throw to roll back`,
-    );
-  }
-}
-
 /**
- * Handles entries in one transaction: the handler for each event, then dedup rows and checkpoint in one statement that changes
- * nothing unless the lease and the transaction are still this worker's.
+ * Handles entries in one transaction: the handler for each event, then dedup rows and checkpoint in one statement that fails unless the
+ * lease and the transaction are still this worker's.
  *
- * @throws {HandlerError} a handler threw; nothing was changed
+ * What surrounds the handlers waits for nothing: the first statement of a handler follows the beginning of the work, and COMMIT follows
+ * that last statement, on its heels. When it fails, COMMIT rolls back.
+ *
+ * @throws {HandlerError} a handler threw, or ended the transaction; nothing of the worker's was changed
  * @throws {AlreadyHandledError} some of the events have been handled; nothing was changed
  * @throws {LeaseLostError} another worker has taken over; nothing was changed
  */
@@ -32,33 +22,49 @@ export async function executeExactlyOnce(context: ExecutorContext, lease: Lease,
   const { entries, lookUp } = batch;
   const wanted = entries.filter((entry) => consumer.events.has(entry.eventType));
   const checkpoint = entries.at(-1)!.entryId;
-  await transaction(sql, {}, async (tx) => {
-    const xactId = await beginWork(tx, context);
-    const handled = lookUp ? await readHandled(tx, consumer.name, wanted) : new Set();
-    const todo = wanted.filter((entry) => !handled.has(entry.eventId));
-    await handleAll({ ...context, attempt: batch.attempt }, todo, tx);
-    const end = await saveProgress(tx, lease, { consumer: consumer.name, checkpoint, handled: todo, leaseMs }, xactId);
-    if (end.advanced && end.recorded === todo.length) return;
-    if (end.xactId !== xactId) throw new HandlerError(consumer, entries[0]!, new TransactionEndedError(consumer));
-    throw end.advanced ? new AlreadyHandledError() : new LeaseLostError(lease);
-  });
+  let saved: Promise<PromiseSettledResult<void>> | undefined;
+  // When a handler has ended the transaction, postgres.js may wait for its own COMMIT for ever.
+  const endedByHandler = Promise.withResolvers<never>();
+  try {
+    const running = transaction(sql, {}, async (tx) => {
+      const begun = settled(beginWork(tx, { consumer: consumer.name, ...limitsOf(context) }));
+      try {
+        const handled = lookUp ? await readHandled(tx, consumer.name, wanted) : new Set();
+        const todo = wanted.filter((entry) => !handled.has(entry.eventId));
+        await handleAll({ ...context, attempt: batch.attempt }, todo, tx);
+        const progress = { consumer: consumer.name, checkpoint, handled: todo, leaseMs };
+        const saving = saveProgress(tx, lease, progress, { inWork: true });
+        saving.catch((error) => error instanceof TransactionEndedError && endedByHandler.reject(error));
+        saved = settled(saving);
+      } catch (error) {
+        throwIfRejected(await begun); // If that failed, the handler's statements failed for no fault of its own.
+        throw error;
+      }
+    });
+    await Promise.race([running, endedByHandler.promise]);
+    throwIfRejected(await saved!);
+  } catch (error) {
+    throw saved !== undefined && isOfHandlers(error) ? new HandlerError(consumer, entries[0]!, error) : error;
+  }
 }
 
 /**
- * Bounds what the server lets the session do while its worker is paused or gone: a successor would wait for its locks.
- *
- * @returns the transaction's id: a handler that ends it begins another one
+ * Whether a failure that no handler threw is theirs nevertheless: one has ended the transaction, or passed over the failure of a
+ * statement, or COMMIT finds that data or constraints (SQLSTATE's classes 22, 23, 44 and P0) are violated.
  */
-async function beginWork(tx: TransactionSql, { consumer, leaseMs }: ExecutorContext): Promise<string> {
-  const limited = consumer.timeoutMs !== Infinity;
-  const idleMs = limited ? Math.max(leaseMs, consumer.timeoutMs) : leaseMs;
-  const [row] = await tx<{ xact_id: string }[]>`
-    SELECT pg_current_xact_id()::text AS xact_id,
-           set_config('idle_in_transaction_session_timeout', ${String(Math.ceil(idleMs))}, true),
-           CASE WHEN ${limited} THEN set_config('statement_timeout', ${
-    limited ? String(Math.ceil(consumer.timeoutMs)) : "0"
-  }, true) END`;
-  return row!.xact_id;
+function isOfHandlers(error: unknown): boolean {
+  if (error instanceof TransactionEndedError) return true;
+  return error instanceof Error && "code" in error && /^(?:22|23|44|P0)...$/.test(String(error.code));
+}
+
+/** The end of something that nobody need wait for at once. */
+async function settled<T>(running: Promise<T>): Promise<PromiseSettledResult<T>> {
+  const [end] = await Promise.allSettled([running]);
+  return end;
+}
+
+function throwIfRejected(end: PromiseSettledResult<unknown>): void {
+  if (end.status === "rejected") throw end.reason;
 }
 
 async function handleAll(call: HandlerCall, entries: readonly Entry[], tx: TransactionSql): Promise<void> {

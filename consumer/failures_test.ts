@@ -218,3 +218,31 @@ Deno.test("a consumer whose connection is cut now and then waits no longer each 
   assertEquals(waits.length, 8);
   assert(Math.max(...waits) <= 100, `${waits} ms`);
 });
+
+Deno.test("an effect that violates a constraint is its handler's failure, also when the handler passes over it or COMMIT finds it", async () => {
+  await using pipeline = await testPipeline();
+  await withWidgets(pipeline, 30);
+  await pipeline.sql`CREATE TABLE owned (widget_id text UNIQUE, late text UNIQUE DEFERRABLE INITIALLY DEFERRED)`;
+  await pipeline.sql`INSERT INTO owned VALUES ('w7', 'w21')`;
+  const consumer = defineConsumer({
+    stream: pipeline.stream,
+    name: "test:violating",
+    events: [WidgetCreated],
+    deadLetterAfter: 2,
+    retryMs: 10,
+    async handle(event, _context, tx) {
+      const { widget_id } = event.payload;
+      await tx`INSERT INTO effect (widget_id) VALUES (${widget_id})`;
+      await tx`INSERT INTO owned VALUES (NULL, ${widget_id})`;
+      await tx`INSERT INTO owned VALUES (${widget_id}, NULL)`.catch(() => {});
+    },
+  });
+  await using _live = liveConsumers(pipeline, [consumer]);
+  await until("all others are handled", async () => (await effects(pipeline)).length === 28);
+  assertEquals(await effects(pipeline), all(30, ["w7", "w21"]));
+  const dead = await pipeline
+    .sql`SELECT payload->>'widget_id' AS widget, error, attempts FROM events.dead_letter ORDER BY id`;
+  assertEquals(dead.map((row) => [row["widget"], row["attempts"]]), [["w7", 2], ["w21", 2]]);
+  assertStringIncludes(dead[0]!["error"], "owned_widget_id_key");
+  assertStringIncludes(dead[1]!["error"], "owned_late_key");
+});

@@ -1,4 +1,5 @@
 import type { MigrationSet } from "@events-pipeline/common/migrator";
+import { ProgressFault } from "./progress_fault.ts";
 
 /**
  * The migrations of the consumers' tables. They live in the database that the handlers write, beside `leaseMigrations`; it need not
@@ -67,6 +68,40 @@ export const consumerMigrations: MigrationSet = {
         CREATE INDEX dead_letter_redrive ON events.dead_letter (consumer_name, stream_name, stream_position)
           WHERE redrive_requested_at IS NOT NULL;
         COMMENT ON TABLE events.dead_letter IS 'Events that a consumer set aside: written with the checkpoint that passes over them';`,
+    },
+    {
+      // It fails instead of telling, so that a worker can send COMMIT right behind it.
+      name: "create save_progress",
+      sql: `
+        CREATE FUNCTION events.save_progress(
+          stream text, worker_role text, token bigint, entry_id text, lease_ms float8,
+          consumer text, event_ids uuid[], positions bigint[], in_work boolean
+        ) RETURNS integer LANGUAGE plpgsql AS $body$
+        DECLARE
+          recorded integer;
+        BEGIN
+          IF in_work AND current_setting('events.work', true) IS DISTINCT FROM consumer THEN
+            RAISE EXCEPTION USING ERRCODE = '${ProgressFault.TRANSACTION_ENDED}', MESSAGE = 'the transaction was ended';
+          END IF;
+          UPDATE events.stream_lease
+          SET checkpoint = entry_id, updated_at = clock_timestamp(),
+              lease_until = clock_timestamp() + lease_ms * interval '1 millisecond'
+          WHERE stream_name = stream AND role = worker_role AND fencing_token = token;
+          IF NOT FOUND THEN
+            RAISE EXCEPTION USING ERRCODE = '${ProgressFault.LEASE_LOST}', MESSAGE = 'the lease was lost';
+          END IF;
+          INSERT INTO events.processed_event (consumer_name, event_id, stream_position)
+          SELECT consumer, e.event_id, e.position FROM unnest(event_ids, positions) AS e(event_id, position)
+          ON CONFLICT DO NOTHING;
+          GET DIAGNOSTICS recorded = ROW_COUNT;
+          IF in_work AND recorded < cardinality(event_ids) THEN
+            RAISE EXCEPTION USING ERRCODE = '${ProgressFault.ALREADY_HANDLED}', MESSAGE = 'some events have been handled';
+          END IF;
+          RETURN recorded;
+        END
+        $body$;
+        COMMENT ON FUNCTION events.save_progress IS
+          'Writes dedup rows and checkpoint of a consumer, unless its lease, or the transaction of its work, is over';`,
     },
   ],
 };

@@ -2,8 +2,9 @@ import { describeError } from "@events-pipeline/common/logger";
 import { type Lease, LeaseLostError } from "@events-pipeline/common/lease";
 import { transaction } from "@events-pipeline/common/transaction";
 import type { TransactionSql } from "postgres";
+import { beginWork } from "./checkpoint.ts";
 import { deleteDeadLetter, type Redrive, returnDeadLetter, takeRedrive } from "./dead_letters.ts";
-import type { ExecutorContext } from "./executor.ts";
+import { type ExecutorContext, limitsOf } from "./executor.ts";
 import { handleEntries, handleEntry, type HandlerCall, HandlerError } from "./run_handler.ts";
 
 /**
@@ -18,6 +19,7 @@ export async function redriveNext(context: ExecutorContext, lease: Lease): Promi
   let taken: Redrive | undefined;
   try {
     await transaction(sql, {}, async (tx) => {
+      await beginWork(tx, { consumer: consumer.name, ...limitsOf(context) });
       taken = await takeRedrive(tx, key);
       if (taken === undefined) return;
       await assertLease(tx, lease);

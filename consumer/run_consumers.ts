@@ -57,6 +57,8 @@ export async function runConsumers(consumers: readonly Consumer[], options: RunC
     names.add(name);
   }
   const source = new EntrySource(options.redis, options.blockingRedis, logger);
+  const health = options.health ?? new Health();
+  health.watch("redis", () => source.fault);
   const keys = consumers.map(({ name, stream }) => ({ consumer: name, stream }));
   const control = new ControlWatch(options.sql, keys, logger);
   const over = new AbortController();
@@ -69,7 +71,7 @@ export async function runConsumers(consumers: readonly Consumer[], options: RunC
       control,
       metrics,
       history: options.history ?? new Histories([]),
-      health: options.health ?? new Health(),
+      health,
       logger,
       stop: options.signal,
       cancel: options.cancel ?? new AbortController().signal,
@@ -81,6 +83,7 @@ export async function runConsumers(consumers: readonly Consumer[], options: RunC
   );
   const failed = (await Promise.allSettled(workers)).flatMap((end) => end.status === "rejected" ? [end.reason] : []);
   over.abort();
+  health.forget("redis");
   await watching;
   if (failed.length > 0) {
     throw new AggregateError(failed, `Cannot go on with ${failed.length} of ${workers.length} consumers`);

@@ -1,6 +1,6 @@
 import { type OwnedServer, startPostgres, startRedis } from "@events-pipeline/local";
 import { until } from "@events-pipeline/local/until";
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { type EffectPipeline, effectPipeline } from "./testdata/effect_pipeline.ts";
 
 /** Two consumers work on a steady load while something is broken, and once more when it is mended; then all must be right. */
@@ -90,4 +90,3 @@ for (const name of ["PostgreSQL", "Redis"] as const) {
     assertEquals(await worker.ended, 0, worker.output);
   });
 }
-void assert;

@@ -57,8 +57,9 @@ for (const [task, args] of DAEMONS) {
     await until(
       `${task} works with the database`,
       async () =>
-        (await pipeline.sql`SELECT FROM pg_stat_activity WHERE application_name LIKE ${applicationName + "%"}`).length >
-          0,
+        (await pipeline.sql`
+          SELECT FROM pg_stat_activity
+          WHERE datname = current_database() AND application_name LIKE ${applicationName + "%"}`).length > 0,
     );
     daemon.kill("SIGTERM");
     assertEquals([await daemon.ended, failures], [0, []]);

@@ -15,9 +15,13 @@ export interface ServerEnvironment extends Record<string, string> {
  * and SIGTERM are passed on to the child.
  *
  * @param args the arguments of `deno`
+ * @param environment what else the child's environment holds
  * @returns the child's exit code; 130 when stopped before it began, 1 when the servers cannot be had
  */
-export async function runWithServers(args: readonly string[]): Promise<number> {
+export async function runWithServers(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<number> {
   const stopping = new AbortController();
   let child: Deno.ChildProcess | undefined;
   const signals = (["SIGINT", "SIGTERM"] as const).map((name) => {
@@ -39,8 +43,8 @@ export async function runWithServers(args: readonly string[]): Promise<number> {
     try {
       await migrateAll(database.url);
       if (stopping.signal.aborted) return 130;
-      const env: ServerEnvironment = { DATABASE_URL: database.url, REDIS_URL: stack.redisUrl };
-      child = new Deno.Command(Deno.execPath(), { args: [...args], env }).spawn();
+      const servers: ServerEnvironment = { DATABASE_URL: database.url, REDIS_URL: stack.redisUrl };
+      child = new Deno.Command(Deno.execPath(), { args: [...args], env: { ...environment, ...servers } }).spawn();
       const { code } = await child.status;
       child = undefined;
       return code;

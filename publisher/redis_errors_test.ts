@@ -108,9 +108,9 @@ Deno.test("runPublisher() waits out every fault of Redis, marks nothing meanwhil
 Deno.test("runPublisher() waits while Redis loads its data (LOADING), marks nothing meanwhile, says why, and goes on", async () => {
   await using pipeline = await testPipeline();
   const { sql, stream } = pipeline;
-  // It takes 10 ms over each key that it loads, and looks at its clients often.
+  // It takes 50 ms over each key that it loads, until it is told to hurry, and looks at its clients often.
   await using server = await startRedis({
-    extraConfig: { "key-load-delay": 10_000, "loading-process-events-interval-bytes": 1_024 },
+    extraConfig: { "key-load-delay": 50_000, "loading-process-events-interval-bytes": 1_024 },
   });
   const admin = connectRedis(server.url, { clientName: "admin", commandTimeoutMs: 20_000 });
   try {
@@ -134,6 +134,7 @@ Deno.test("runPublisher() waits while Redis loads its data (LOADING), marks noth
     const [row] = await sql`SELECT count(*)::int AS n FROM events.outbox_event WHERE published_at IS NULL`;
     assertEquals(row!["n"], 5);
     assertMatch(await refusal(server.url), /^LOADING/); // It still does.
+    await askEarly(server.url, "CONFIG", "SET", "key-load-delay", "0");
     await starting;
     await until("it goes on", () => reaches(admin, stream, 10));
     await until("health is well", () => publisher.health.faults().size === 0);
@@ -145,14 +146,16 @@ Deno.test("runPublisher() waits while Redis loads its data (LOADING), marks noth
 
 /** What a Redis says to a client that does not wait until it is ready; empty when it answers, or takes no connection. */
 async function refusal(url: string): Promise<string> {
+  return await askEarly(url, "GET", "key-0").then(() => "", (error: Error) => error.message);
+}
+
+/** Asks a Redis that may not be ready. */
+async function askEarly(url: string, command: string, ...args: string[]): Promise<unknown> {
   const client = new Redis(url, { lazyConnect: true, enableReadyCheck: false, protocol: 2, retryStrategy: () => null });
   client.on("error", () => {});
   try {
     await client.connect();
-    await client.get("key-0");
-    return "";
-  } catch (error) {
-    return error instanceof Error ? error.message : "";
+    return await client.call(command, ...args);
   } finally {
     if (client.status !== "end") {
       const ended = new Promise((resolve) => client.once("end", resolve));

@@ -1,5 +1,6 @@
-import { type BenchReport, cpuSeconds } from "../../local/bench_report.ts";
-import { type BenchServers, benchServers, clearAll, fillOutbox } from "./bench_servers.ts";
+import { startBenchChild } from "../../local/bench_child.ts";
+import type { BenchReport } from "../../local/bench_report.ts";
+import { type BenchServers, benchServers, clearAll, fillOutbox } from "../../local/bench_servers.ts";
 
 const STREAM = "stream:bench:events";
 
@@ -60,32 +61,12 @@ export async function drainStream(
   stream: string,
   rows: number,
 ): Promise<Drained> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--allow-all", ...await v8Flags(), `${import.meta.dirname}/pump_child.ts`, kind, stream],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  await output.read();
+  await using child = await startBenchChild("publisher/bench/pump_child.ts", "publisher", [kind, stream]);
   const wal = async (): Promise<number> =>
     Number((await servers.sql`SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0') AS bytes`)[0]!["bytes"]);
-  const before = { wal: await wal(), cpu: await servers.cpuSeconds(), child: await cpuSeconds(child.pid) };
-  const input = child.stdin.getWriter();
-  await input.write(new TextEncoder().encode("go\n"));
-  const text = (await output.read()).value ?? "";
-  const { seconds, peakBytes } = JSON.parse(text) as { seconds: number; peakBytes: number };
-  const cpu = await servers.cpuSeconds() - before.cpu + await cpuSeconds(child.pid).catch(() => 0) - before.child;
-  await input.close();
-  output.releaseLock();
-  await child.stdout.cancel().catch(() => {});
-  await child.status;
+  const before = { wal: await wal(), cpu: await servers.cpuSeconds() };
+  await child.go();
+  const { seconds, peakBytes } = await child.result as { seconds: number; peakBytes: number };
+  const cpu = await servers.cpuSeconds() - before.cpu + await child.cpuSeconds();
   return { eventsPerSecond: rows / seconds, peakBytes, cpuSeconds: cpu, walBytes: await wal() - before.wal };
-}
-
-/** The publisher's task sets limits on V8's garbage: the process that is measured shall have the same. */
-async function v8Flags(): Promise<string[]> {
-  const { tasks } = JSON.parse(await Deno.readTextFile(`${import.meta.dirname}/../../deno.json`)) as {
-    tasks: { publisher: string };
-  };
-  return tasks.publisher.split(" ").filter((word) => word.startsWith("--v8-flags="));
 }

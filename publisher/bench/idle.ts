@@ -1,7 +1,7 @@
 import { sleep } from "@events-pipeline/common/retry";
 import { type BenchReport, cpuSeconds } from "../../local/bench_report.ts";
 import { startDaemon } from "../../local/daemon_process.ts";
-import { benchServers, clearAll } from "./bench_servers.ts";
+import { benchServers, clearAll } from "../../local/bench_servers.ts";
 
 const SECONDS = 20;
 

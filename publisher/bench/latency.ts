@@ -5,7 +5,7 @@ import { sleep } from "@events-pipeline/common/retry";
 import { sendEvent } from "@events-pipeline/producer";
 import { type BenchReport, quantile } from "../../local/bench_report.ts";
 import { startDaemon } from "../../local/daemon_process.ts";
-import { benchServers, clearAll } from "./bench_servers.ts";
+import { benchServers, clearAll } from "../../local/bench_servers.ts";
 
 const SECONDS = 10;
 

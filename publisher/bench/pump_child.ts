@@ -1,12 +1,12 @@
 /**
- * A process that drains one stream when told to, by the publisher or by a bare pump: the least that such a process can do. Prints
- * `ready`, waits for a line, and prints what it took as JSON.
+ * A process that drains one stream when told to, by the publisher or by a bare pump: the least that such a process can do.
  *
  * @module
  */
 import { connectPostgres } from "@events-pipeline/common/postgres";
 import { connectRedis, type RedisConnection } from "@events-pipeline/common/redis";
 import type { Sql } from "postgres";
+import { peakBytes, whenTold } from "../../local/bench_child.ts";
 import { runPublisher } from "../publisher.ts";
 
 const [kind, stream] = Deno.args as ["publisher" | "bare", string];
@@ -15,17 +15,16 @@ const sql = connectPostgres(url, { applicationName: "bench" });
 const wakeUpSql = connectPostgres(url, { applicationName: "bench", connections: 1 });
 const redis = connectRedis(Deno.env.get("REDIS_URL")!, { clientName: "bench" });
 await Promise.all([sql`SELECT 1`, wakeUpSql`SELECT 1`, redis.call("PING")]);
-console.log("ready");
-await Deno.stdin.read(new Uint8Array(16));
-const begun = performance.now();
-if (kind === "publisher") {
-  await runPublisher({ sql, wakeUpSql, redis, once: true, signal: AbortSignal.timeout(600_000) });
-} else {
-  await pump(sql, redis);
-}
-const seconds = (performance.now() - begun) / 1_000;
-const peak = /^VmHWM:\s+(\d+) kB/m.exec(await Deno.readTextFile("/proc/self/status"))?.[1];
-console.log(JSON.stringify({ seconds, peakBytes: Number(peak) * 1024 }));
+await whenTold(async () => {
+  const begun = performance.now();
+  if (kind === "publisher") {
+    await runPublisher({ sql, wakeUpSql, redis, once: true, signal: AbortSignal.timeout(600_000) });
+  } else {
+    await pump(sql, redis);
+  }
+  const seconds = (performance.now() - begun) / 1_000;
+  return { seconds, peakBytes: await peakBytes() };
+});
 await Promise.all([sql.end({ timeout: 5 }), wakeUpSql.end({ timeout: 5 }), redis.close()]);
 
 /** SELECT, pipelined XADD, UPDATE, and nothing else. */

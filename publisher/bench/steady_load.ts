@@ -3,7 +3,7 @@ import { sleep } from "@events-pipeline/common/retry";
 import type { BenchReport } from "../../local/bench_report.ts";
 import { startDaemon } from "../../local/daemon_process.ts";
 import { until } from "../../local/until.ts";
-import { type BenchServers, benchServers, clearAll, fillOutbox } from "./bench_servers.ts";
+import { type BenchServers, benchServers, clearAll, fillOutbox } from "../../local/bench_servers.ts";
 import { drainStream } from "./drain.ts";
 import { outboxRow, pgbench } from "./pgbench.ts";
 

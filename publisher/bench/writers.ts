@@ -2,7 +2,7 @@ import { createWidgetTables } from "@events-pipeline/example-widgets";
 import { type BenchReport, quantile } from "../../local/bench_report.ts";
 import { startDaemon } from "../../local/daemon_process.ts";
 import { until } from "../../local/until.ts";
-import { type BenchServers, benchServers, clearAll } from "./bench_servers.ts";
+import { type BenchServers, benchServers, clearAll } from "../../local/bench_servers.ts";
 import { outboxRow, pgbench } from "./pgbench.ts";
 
 const DOMAIN_ROW = "INSERT INTO widgets.widget (widget_id, owner_id) VALUES (gen_random_uuid()::text, 'o');";

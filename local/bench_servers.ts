@@ -1,7 +1,7 @@
 import { connectPostgres } from "@events-pipeline/common/postgres";
 import { connectRedis, type RedisConnection } from "@events-pipeline/common/redis";
 import type { Sql } from "postgres";
-import { cpuSeconds } from "../../local/bench_report.ts";
+import { cpuSeconds } from "./bench_report.ts";
 
 /** The servers that a benchmark runs on, and their processes. */
 export interface BenchServers extends AsyncDisposable {
@@ -32,7 +32,9 @@ export async function benchServers(connections: number = 10): Promise<BenchServe
 /** Empties the outbox, the leases and Redis. */
 export async function clearAll({ sql, redis }: BenchServers): Promise<void> {
   await sql`TRUNCATE events.outbox_event RESTART IDENTITY`;
-  await sql`TRUNCATE events.stream_lease, events.stream_retention, events.stream_loss, events.processed_event`;
+  await sql`
+    TRUNCATE events.stream_lease, events.stream_retention, events.stream_loss, events.processed_event,
+             events.consumer_state, events.dead_letter`;
   await redis.call("FLUSHALL");
 }
 
@@ -42,7 +44,7 @@ export async function fillOutbox(sql: Sql, stream: string, rows: number, bytes: 
   for (let from = 0; from < rows; from += 100_000) {
     await sql`
       INSERT INTO events.outbox_event (event_id, stream_name, event_type, payload)
-      SELECT gen_random_uuid(), ${stream}, 'WidgetCreated', json_build_object('widget_id', g::text, 'pad', ${pad}::text)
+      SELECT gen_random_uuid(), ${stream}, 'WidgetCreated', json_build_object('widget_id', 'w' || g, 'pad', ${pad}::text)
       FROM generate_series(${from + 1}::int, ${Math.min(rows, from + 100_000)}::int) AS g`;
   }
   await sql`VACUUM ANALYZE events.outbox_event`;

@@ -1,0 +1,47 @@
+import { describeError } from "@events-pipeline/common/logger";
+import { isTransient } from "@events-pipeline/common/retry";
+
+/** How much longer than it should an answer may take, in milliseconds, before that is a fault. */
+const SLACK_MS = 2_000;
+
+/**
+ * Whether Redis answers in time. A connection waits a good while for a server that is away before it fails: health is to say what
+ * everything waits for long before that.
+ */
+export class AnswerTimes {
+  /** What is waited for: when it was asked, and when its answer is overdue. */
+  readonly #pending = new Map<symbol, { readonly askedAt: number; readonly dueAt: number }>();
+  #failure: string | undefined;
+
+  /**
+   * Waits for an answer.
+   *
+   * @param allowedMs how long it may take by itself, in milliseconds: 0, or for how long a read may block
+   */
+  async track<T>(allowedMs: number, ask: () => Promise<T>): Promise<T> {
+    const key = Symbol();
+    const askedAt = performance.now();
+    this.#pending.set(key, { askedAt, dueAt: askedAt + allowedMs + SLACK_MS });
+    try {
+      const answer = await ask();
+      this.#failure = undefined;
+      return answer;
+    } catch (error) {
+      // What Redis refuses by its own words is an answer, and its consumer's trouble.
+      this.#failure = isTransient(error) ? describeError(error) : undefined;
+      throw error;
+    } finally {
+      this.#pending.delete(key);
+    }
+  }
+
+  /** What is wrong, in words; `undefined` when nothing is. */
+  get fault(): string | undefined {
+    if (this.#failure !== undefined) return this.#failure;
+    const now = performance.now();
+    for (const { askedAt, dueAt } of this.#pending.values()) {
+      if (now > dueAt) return `Redis has not answered for ${Math.round((now - askedAt) / 1_000)} s`;
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,9 @@
+/** Why `events.save_progress` changes nothing: the SQLSTATE that it fails with. */
+export const ProgressFault = {
+  /** Another worker has taken over. */
+  LEASE_LOST: "EP001",
+  /** The transaction is not the one that the work was begun in. */
+  TRANSACTION_ENDED: "EP002",
+  /** Some of the events have been handled before. */
+  ALREADY_HANDLED: "EP003",
+} as const;
