@@ -4,14 +4,23 @@ import { isTransient } from "@events-pipeline/common/retry";
 /** How much longer than it should an answer may take, in milliseconds, before that is a fault. */
 const SLACK_MS = 2_000;
 
+/** For how long a failure is told that nothing has followed, in milliseconds: who fails tries again sooner than that. */
+const STALE_MS = 10_000;
+
 /**
- * Whether Redis answers in time. A connection waits a good while for a server that is away before it fails: health is to say what
+ * Whether a server answers in time. A connection waits a good while for a server that is away before it fails: health is to say what
  * everything waits for long before that.
  */
 export class AnswerTimes {
+  readonly #server: string;
   /** What is waited for: when it was asked, and when its answer is overdue. */
   readonly #pending = new Map<symbol, { readonly askedAt: number; readonly dueAt: number }>();
-  #failure: string | undefined;
+  #failure: { readonly reason: string; readonly at: number } | undefined;
+
+  /** @param server what it is called: `Redis` */
+  constructor(server: string) {
+    this.#server = server;
+  }
 
   /**
    * Waits for an answer.
@@ -27,8 +36,8 @@ export class AnswerTimes {
       this.#failure = undefined;
       return answer;
     } catch (error) {
-      // What Redis refuses by its own words is an answer, and its consumer's trouble.
-      this.#failure = isTransient(error) ? describeError(error) : undefined;
+      // What the server refuses is an answer, and the trouble of who has asked.
+      this.#failure = isTransient(error) ? { reason: describeError(error), at: performance.now() } : undefined;
       throw error;
     } finally {
       this.#pending.delete(key);
@@ -37,10 +46,10 @@ export class AnswerTimes {
 
   /** What is wrong, in words; `undefined` when nothing is. */
   get fault(): string | undefined {
-    if (this.#failure !== undefined) return this.#failure;
     const now = performance.now();
+    if (this.#failure !== undefined && now - this.#failure.at < STALE_MS) return this.#failure.reason;
     for (const { askedAt, dueAt } of this.#pending.values()) {
-      if (now > dueAt) return `Redis has not answered for ${Math.round((now - askedAt) / 1_000)} s`;
+      if (now > dueAt) return `${this.#server} has not answered for ${Math.round((now - askedAt) / 1_000)} s`;
     }
     return undefined;
   }

@@ -41,3 +41,31 @@ Deno.test("consume whose sessions are ended again and again keeps the effects ri
   worker.kill("SIGTERM");
   assertEquals(await worker.ended, 0, worker.output);
 });
+
+Deno.test("consume that has nothing to do says that a server is silent, or away, and goes on when it is back", async () => {
+  await using pipeline = await effectPipeline();
+  await using postgres = await startTcpProxy(pipeline.databaseUrl);
+  await using redis = await startTcpProxy(pipeline.redisUrl);
+  await using worker = await pipeline.consume({ DATABASE_URL: postgres.url, REDIS_URL: redis.url });
+  await pipeline.send(5);
+  await pipeline.whenHandled();
+  const healthy = () =>
+    until("health is well", async () => Object.keys(await worker.faults() ?? { down: true }).length === 0);
+  const says = (part: string, reason: RegExp) =>
+    until(`health says ${reason}`, async () => reason.test((await worker.faults())?.[part] ?? ""));
+  await healthy();
+  for (const proxy of [postgres, redis]) proxy.stall();
+  await Promise.all([
+    says("database", /PostgreSQL has not answered for \d/),
+    says("redis", /Redis has not answered for \d/),
+  ]);
+  for (const proxy of [postgres, redis]) proxy.resume();
+  await healthy();
+  postgres.refuse();
+  postgres.cut();
+  await says("database", /ECONNREFUSED/);
+  await pipeline.send(5);
+  await postgres.accept();
+  await pipeline.check();
+  await healthy();
+});

@@ -14,7 +14,7 @@ export class EntrySource {
   readonly #blocking: RedisConnection;
   readonly #logger: Logger;
   readonly #watches = new Map<number, StreamWatch>();
-  readonly #times = new AnswerTimes();
+  readonly #times = new AnswerTimes("Redis");
   readonly #recent = new Map<string, { readonly after: string; readonly entries: readonly Entry[] }>();
 
   /**

@@ -58,9 +58,10 @@ export async function runConsumers(consumers: readonly Consumer[], options: RunC
   }
   const source = new EntrySource(options.redis, options.blockingRedis, logger);
   const health = options.health ?? new Health();
-  health.watch("redis", () => source.fault);
   const keys = consumers.map(({ name, stream }) => ({ consumer: name, stream }));
   const control = new ControlWatch(options.sql, keys, logger);
+  health.watch("redis", () => source.fault);
+  health.watch("database", () => control.fault);
   const over = new AbortController();
   const watching = control.run(over.signal);
   const metrics = consumerMetrics(options.metrics ?? noMetrics);
@@ -84,6 +85,7 @@ export async function runConsumers(consumers: readonly Consumer[], options: RunC
   const failed = (await Promise.allSettled(workers)).flatMap((end) => end.status === "rejected" ? [end.reason] : []);
   over.abort();
   health.forget("redis");
+  health.forget("database");
   await watching;
   if (failed.length > 0) {
     throw new AggregateError(failed, `Cannot go on with ${failed.length} of ${workers.length} consumers`);
