@@ -76,7 +76,7 @@ export interface AcquireOptions {
 }
 
 /**
- * Takes a lease that is free or has run out.
+ * Takes a lease that is free or has run out, or that this very owner could not release: a new tenure begins.
  *
  * @returns the new tenure, or `undefined` when another owner holds the lease
  */
@@ -88,7 +88,7 @@ export async function acquireLease(sql: Sql, key: LeaseKey, options: AcquireOpti
     ON CONFLICT (stream_name, role) DO UPDATE
       SET owner_id = excluded.owner_id, fencing_token = l.fencing_token + 1,
           lease_until = excluded.lease_until, updated_at = clock_timestamp()
-      WHERE l.lease_until IS NULL OR l.lease_until < clock_timestamp()
+      WHERE l.lease_until IS NULL OR l.lease_until < clock_timestamp() OR l.owner_id = excluded.owner_id
     RETURNING fencing_token::text, checkpoint`;
   if (row === undefined) return undefined;
   return { stream: key.stream, role: key.role, fencingToken: row.fencing_token, checkpoint: row.checkpoint };

@@ -8,13 +8,25 @@ Deno.test("acquireLease() gives a lease to one owner, and a higher token to each
   await using pipeline = await testPipeline();
   const { sql, stream } = pipeline;
   const key = { stream, role: "consumer:test" };
-  const offers = await Promise.all([1, 2, 3, 4].map(() => acquireLease(sql, key, options)));
+  const offers = await Promise.all(
+    ["a", "b", "c", "d"].map((ownerId) => acquireLease(sql, key, { ...options, ownerId })),
+  );
   const [first, ...others] = offers.filter((lease) => lease !== undefined);
   assert(first !== undefined);
   assertEquals(others, []);
   await releaseLease(sql, first);
   const second = await acquireLease(sql, key, options);
   assertEquals(second, { ...first, fencingToken: "2" });
+});
+
+Deno.test("acquireLease() gives an owner its lease again that it could not release, as a new tenure", async () => {
+  await using pipeline = await testPipeline();
+  const { sql, stream } = pipeline;
+  const key = { stream, role: "consumer:test" };
+  const first = await acquireLease(sql, key, options);
+  assertEquals(await acquireLease(sql, key, options), { ...first!, fencingToken: "2" });
+  assertEquals(await acquireLease(sql, key, { ...options, ownerId: "b" }), undefined);
+  await assertRejects(() => renewLease(sql, first!, 60_000), LeaseLostError);
 });
 
 Deno.test("renewLease() tells an owner whose lease ran out and was taken", async () => {
@@ -26,6 +38,6 @@ Deno.test("renewLease() tells an owner whose lease ran out and was taken", async
   assert(paused !== undefined && successor !== undefined);
   await assertRejects(() => renewLease(sql, paused, 60_000), LeaseLostError);
   await releaseLease(sql, paused);
-  assertEquals(await acquireLease(sql, key, options), undefined);
+  assertEquals(await acquireLease(sql, key, { ...options, ownerId: "third" }), undefined);
   assertEquals((await readLease(sql, key))?.checkpoint, "0-0");
 });

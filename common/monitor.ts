@@ -15,7 +15,7 @@ export interface MonitorOptions {
   /** What `/health/ready` tells. */
   readonly health: Health;
   /** What `/metrics` tells. */
-  readonly metrics: PrometheusMetrics;
+  readonly metrics: Pick<PrometheusMetrics, "render" | "contentType">;
   /** Told where it listens. */
   readonly logger: Logger;
 }

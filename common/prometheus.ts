@@ -7,6 +7,14 @@ export interface PrometheusMetrics extends Metrics {
   render(): Promise<string>;
   /** The content type of that text. */
   readonly contentType: string;
+  /** All metrics as data that can be sent to another process, for {@linkcode renderSnapshots}. */
+  snapshot(): Promise<readonly MetricSnapshot[]>;
+}
+
+/** One metric, as data. */
+export interface MetricSnapshot {
+  /** Its name. */
+  readonly name: string;
 }
 
 /** The bounds of durations in seconds. */
@@ -34,6 +42,7 @@ export function prometheusMetrics(): PrometheusMetrics {
     labelNames: [...labels],
     registers: [registry],
   });
+  const measure = async (): Promise<void> => void await Promise.all(callbacks.map((callback) => callback()));
   return {
     counter(spec) {
       const counter = new prometheus.Counter(common(spec));
@@ -54,9 +63,33 @@ export function prometheusMetrics(): PrometheusMetrics {
       callbacks.push(callback);
     },
     async render() {
-      await Promise.all(callbacks.map((callback) => callback()));
+      await measure();
       return await registry.metrics();
     },
     contentType: registry.contentType,
+    async snapshot() {
+      await measure();
+      return await registry.getMetricsAsJSON();
+    },
   };
+}
+
+/**
+ * The metrics of several processes as one text: what has the same name and labels is added up.
+ *
+ * @param snapshots what {@linkcode PrometheusMetrics.snapshot} gave in each
+ *
+ * @example
+ * ```ts
+ * import { prometheusMetrics, renderSnapshots } from "@events-pipeline/common/prometheus";
+ * import { assertStringIncludes } from "@std/assert";
+ *
+ * const processes = [prometheusMetrics(), prometheusMetrics()];
+ * for (const metrics of processes) metrics.counter({ name: "events_widgets_total", help: "Widgets so far" }).add(2);
+ * const snapshots = await Promise.all(processes.map((metrics) => metrics.snapshot()));
+ * assertStringIncludes(await renderSnapshots(snapshots), "events_widgets_total 4");
+ * ```
+ */
+export async function renderSnapshots(snapshots: readonly (readonly MetricSnapshot[])[]): Promise<string> {
+  return await prometheus.AggregatorRegistry.aggregate([...snapshots]).metrics();
 }

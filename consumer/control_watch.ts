@@ -1,6 +1,7 @@
 import { describeError, type Logger } from "@events-pipeline/common/logger";
 import { sleep } from "@events-pipeline/common/retry";
 import type { Sql } from "postgres";
+import { AnswerTimes } from "./answer_times.ts";
 import { type ConsumerControl, type ConsumerKey, readControls } from "./consumer_state.ts";
 
 /** How often people's wishes are looked at, in milliseconds: they take effect within a second. */
@@ -18,6 +19,7 @@ export class ControlWatch {
   readonly #keys: readonly ConsumerKey[];
   readonly #logger: Logger;
   readonly #controls = new Map<string, ConsumerControl>();
+  readonly #times = new AnswerTimes("PostgreSQL");
   readonly #callbacks = new Set<() => void>();
 
   constructor(sql: Sql, keys: readonly ConsumerKey[], logger: Logger) {
@@ -39,12 +41,17 @@ export class ControlWatch {
   /** Looks now. */
   async look(): Promise<void> {
     let changed = false;
-    for (const control of await readControls(this.#sql, this.#keys)) {
+    for (const control of await this.#times.track(0, () => readControls(this.#sql, this.#keys))) {
       const before = this.#controls.get(control.consumer);
       this.#controls.set(control.consumer, control);
       changed ||= before?.paused !== control.paused || before.fencingToken !== control.fencingToken || control.redrives;
     }
     if (changed) { for (const callback of [...this.#callbacks]) callback(); }
+  }
+
+  /** What is wrong with the database, in words; `undefined` when nothing is. */
+  get fault(): string | undefined {
+    return this.#times.fault;
   }
 
   /** What is known of a consumer. */

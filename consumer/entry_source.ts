@@ -1,39 +1,10 @@
 import { type Entry, ZERO_ENTRY_ID } from "@events-pipeline/common";
 import type { Logger } from "@events-pipeline/common/logger";
 import type { RedisConnection } from "@events-pipeline/common/redis";
+import { RecentEntries } from "./recent_entries.ts";
 import { type StreamReply, toEntries } from "./stream_reply.ts";
+import { AnswerTimes } from "./answer_times.ts";
 import { StreamWatch, type Waiter } from "./stream_watch.ts";
-
-/** What the last blocking read has brought is kept for slower workers, up to so many characters of payload. */
-const KEEP_LENGTH = 1_000_000;
-
-/** What the last blocking read has brought of a stream. */
-class Recent {
-  readonly #after: string;
-  readonly #end: string;
-  #entries: readonly Entry[] | undefined;
-
-  constructor(after: string, entries: readonly Entry[]) {
-    this.#after = after;
-    this.#end = entries.at(-1)!.entryId;
-    this.#entries = entries;
-  }
-
-  /** The entries behind an id; none behind the last one: whatever has come since, a blocking read says at once. `undefined` if unknown. */
-  behind(id: string): readonly Entry[] | undefined {
-    if (id === this.#end) return [];
-    if (id === this.#after) return this.#entries;
-    const at = this.#entries?.findIndex(({ entryId }) => entryId === id) ?? -1;
-    return at === -1 ? undefined : this.#entries!.slice(at + 1);
-  }
-
-  /** A worker waits behind an id. When that is the last one, others will follow: what is large is not kept for them. */
-  passed(id: string): void {
-    if (id !== this.#end) return;
-    const length = this.#entries?.reduce((sum, { payload }) => sum + payload.length, 0) ?? 0;
-    if (length > KEEP_LENGTH) this.#entries = undefined;
-  }
-}
 
 /**
  * Reads streams for all workers of a process. Whoever has caught up waits here: one blocking XREAD watches all of their streams (on a
@@ -44,7 +15,8 @@ export class EntrySource {
   readonly #blocking: RedisConnection;
   readonly #logger: Logger;
   readonly #watches = new Map<number, StreamWatch>();
-  readonly #recent = new Map<string, Recent>();
+  readonly #times = new AnswerTimes("Redis");
+  readonly #recent = new Map<string, RecentEntries>();
 
   /**
    * @param redis for reads that return at once
@@ -56,11 +28,17 @@ export class EntrySource {
     this.#logger = logger;
   }
 
+  /** What is wrong with Redis, in words; `undefined` when nothing is. */
+  get fault(): string | undefined {
+    return this.#times.fault;
+  }
+
   /** Up to `count` entries after an id; none when there are none now, or `waitFor` is to say. */
   async read(stream: string, after: string, count: number): Promise<readonly Entry[]> {
     const known = this.#recent.get(stream)?.behind(after);
     if (known !== undefined) return known.slice(0, count);
-    const reply = await this.#redis.call("XREAD", "COUNT", count, "STREAMS", stream, after) as StreamReply;
+    const ask = () => this.#redis.call("XREAD", "COUNT", count, "STREAMS", stream, after);
+    const reply = await this.#times.track(0, ask) as StreamReply;
     return toEntries(reply).get(stream) ?? [];
   }
 
@@ -121,7 +99,8 @@ export class EntrySource {
     const watch = new StreamWatch({
       redis: this.#redis,
       blocking: this.#blocking,
-      onEntries: (stream, after, entries) => this.#recent.set(stream, new Recent(after, entries)),
+      times: this.#times,
+      onEntries: (stream, after, entries) => this.#recent.set(stream, new RecentEntries(after, entries)),
       onFailure: (streams) => streams.forEach((stream) => this.#recent.delete(stream)),
       logger: this.#logger,
     });

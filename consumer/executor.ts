@@ -5,6 +5,7 @@ import type { HandlerCall } from "./run_handler.ts";
 import { executeExactlyOnce } from "./exactly_once.ts";
 import { executeAtLeastOnce } from "./at_least_once.ts";
 import { executeAtMostOnce } from "./at_most_once.ts";
+import { noticeSilence } from "./silent_handler.ts";
 
 /** What executors work with. */
 export interface ExecutorContext extends Omit<HandlerCall, "attempt"> {
@@ -42,7 +43,8 @@ export function limitsOf(
 /** Handles entries, as the consumer's guarantee says. */
 export async function execute(context: ExecutorContext, lease: Lease, batch: Batch): Promise<void> {
   const { guarantee } = context.consumer;
-  if (guarantee === "EXACTLY_ONCE") await executeExactlyOnce(context, lease, batch);
-  else if (guarantee === "AT_LEAST_ONCE") await executeAtLeastOnce(context, lease, batch);
+  if (guarantee === "EXACTLY_ONCE") {
+    await noticeSilence(context, batch, () => executeExactlyOnce(context, lease, batch));
+  } else if (guarantee === "AT_LEAST_ONCE") await executeAtLeastOnce(context, lease, batch);
   else await executeAtMostOnce(context, lease, batch);
 }

@@ -1,4 +1,6 @@
 import { WidgetCreated } from "@events-pipeline/common/schemas";
+import { type LogFields, silentLogger } from "@events-pipeline/common/logger";
+import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres";
 import { type TestPipeline, testPipeline } from "@events-pipeline/local/test_pipeline";
 import { until } from "@events-pipeline/local/until";
 import { sendEvents } from "@events-pipeline/producer";
@@ -169,6 +171,52 @@ Deno.test("a handler that takes too long is given up, its effect rolled back, an
   assertEquals(await late.promise, "TransactionOverError");
   await until("it has them all", async () => (await effects(pipeline)).length === 3);
   assertEquals(await effects(pipeline), all(3));
+});
+
+Deno.test("a handler that is silent in its transaction for longer than the lease has failed, and says so", async () => {
+  await using pipeline = await testPipeline();
+  await withWidgets(pipeline, 5);
+  const consumer = writing(
+    pipeline,
+    (widget) => widget === "w2" ? new Promise(() => {}) : undefined,
+    { deadLetterAfter: 2 },
+  );
+  await using _live = liveConsumers(pipeline, [consumer], { leaseMs: 300 });
+  await until("it has the others", async () => (await effects(pipeline)).length === 4);
+  const [letter] = await pipeline
+    .sql`SELECT payload ->> 'widget_id' AS widget, attempts, error FROM events.dead_letter`;
+  assertEquals([letter!["widget"], letter!["attempts"]], ["w2", 2]);
+  assertStringIncludes(letter!["error"], "The handler was silent in its transaction for longer than 300 ms");
+});
+
+Deno.test("a consumer whose connection is cut now and then waits no longer each time", async () => {
+  await using pipeline = await testPipeline();
+  await withWidgets(pipeline, 8);
+  const waits: number[] = [];
+  const error = (message: string, fields?: LogFields) =>
+    void (message === "Cannot consume" && waits.push(Number(fields!["retryInMs"])));
+  const cut = new Set<string>();
+  const consumer = defineConsumer({
+    ...{ stream: pipeline.stream, name: "test:cut", events: [WidgetCreated], maxBatch: 1 },
+    async handle({ payload: { widget_id } }, _context, tx) {
+      if (!cut.has(widget_id)) {
+        const [session] = await tx<{ pid: number }[]>`SELECT pg_backend_pid() AS pid`;
+        cut.add(widget_id);
+        await pipeline.sql`SELECT pg_terminate_backend(${session!.pid})`;
+      }
+      await tx`INSERT INTO effect (widget_id) VALUES (${widget_id})`;
+    },
+  });
+  const sql = connectPostgres(pipeline.databaseUrl, { applicationName: "test" });
+  try {
+    await using _live = liveConsumers(pipeline, [consumer], { sql, logger: { ...silentLogger, error } });
+    await until("it has them all", async () => (await effects(pipeline)).length === 8);
+  } finally {
+    await closePostgres(sql);
+  }
+  assertEquals(await effects(pipeline), all(8));
+  assertEquals(waits.length, 8);
+  assert(Math.max(...waits) <= 100, `${waits} ms`);
 });
 
 Deno.test("an effect that violates a constraint is its handler's failure, also when the handler passes over it or COMMIT finds it", async () => {

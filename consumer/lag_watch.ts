@@ -47,8 +47,9 @@ export class LagWatch {
 
   /** Looks four times per `stallMs`, until the signal fires. */
   async run(signal: AbortSignal): Promise<void> {
+    const over = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
     while (!signal.aborted) {
-      await this.look();
+      await Promise.race([this.look(), over]); // Redis may take its time.
       await sleep(this.#options.stallMs / 4, signal);
     }
     for (const key of this.#keys) this.#options.health.forget(partOf(key));

@@ -4,10 +4,10 @@
  * @module
  */
 import { readCommand } from "@events-pipeline/common/command";
-import { runDaemon, whenAvailable } from "@events-pipeline/common/daemon";
+import { runDaemon, type Shutdown, whenAvailable } from "@events-pipeline/common/daemon";
 import { Health } from "@events-pipeline/common/health";
 import { leaseMigrations } from "@events-pipeline/common/lease";
-import { logFormatter } from "@events-pipeline/common/logger";
+import { describeError, logFormatter } from "@events-pipeline/common/logger";
 import { checkSchema } from "@events-pipeline/common/migrator";
 import { startMonitor } from "@events-pipeline/common/monitor";
 import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres";
@@ -16,11 +16,17 @@ import { connectRedis } from "@events-pipeline/common/redis";
 import { redisTls } from "@events-pipeline/common/settings";
 import * as log from "@std/log";
 import type { Sql } from "postgres";
+import { chooseConsumers } from "./choose_consumers.ts";
 import { consumeCommand } from "./config.ts";
+import type { Consumer } from "./define_consumer.ts";
 import { OutboxHistory } from "./history.ts";
+import { listConsumers } from "./list_consumers.ts";
 import { loadHandlers } from "./load_handlers.ts";
 import { consumerMigrations } from "./migrations.ts";
+import { giveUpRunning, ownProgram } from "./own_program.ts";
 import { runConsumers } from "./run_consumers.ts";
+import { Supervisor } from "./supervisor.ts";
+import { supervisorLink } from "./supervisor_link.ts";
 
 const command = readCommand(consumeCommand, Deno.args, (name) => Deno.env.get(name));
 if (command.kind === "print") {
@@ -41,9 +47,50 @@ const logger = log.getLogger("consumer");
 const health = new Health();
 const metrics = prometheusMetrics();
 
-const exitCode = await runDaemon(logger, async ({ stop, cancel }) => {
-  const consumers = await loadHandlers(flags.handlers);
+/** Loads the consumers that are to be run. */
+async function load(): Promise<readonly Consumer[]> {
+  await giveUpRunning();
+  return chooseConsumers(await loadHandlers(flags.handlers), flags.only);
+}
+
+/** Prints the names of the consumers. @returns the exit code */
+async function list(): Promise<number> {
+  try {
+    console.log(JSON.stringify((await load()).map(({ name }) => name)));
+    return 0;
+  } catch (error) {
+    console.error(describeError(error));
+    return 1;
+  }
+}
+
+/** Runs each consumer in a process of its own. */
+async function isolate({ stop, cancel }: Shutdown): Promise<void> {
+  const program = await ownProgram(settings.CONSUMER_ISOLATE_FLAGS);
+  const only = (names: readonly string[]): string[] => names.flatMap((name) => ["--only", name]);
+  const args = ["--handlers", ...flags.handlers];
+  const names = await listConsumers(program([...args, "--list", ...only(flags.only)]), stop);
+  const supervisor = new Supervisor(names, {
+    call: (name) => program([...args, ...(flags.once ? ["--once"] : []), ...only([name])]),
+    ...{ logger, health, metrics, stop, cancel, stopMs: settings.CONSUMER_STOP_SECONDS, once: flags.once },
+  });
   await using cleanUp = new AsyncDisposableStack();
+  if (settings.MONITOR_ADDRESS !== undefined) {
+    const all = { render: () => supervisor.renderMetrics(), contentType: metrics.contentType };
+    cleanUp.use(await startMonitor({ address: settings.MONITOR_ADDRESS, health, metrics: all, logger }));
+  }
+  logger.info("Consuming, each in a process of its own", { consumers: names });
+  await supervisor.run();
+}
+
+/** Runs the consumers in this process. */
+async function consume(shutdown: Shutdown): Promise<void> {
+  const consumers = await load();
+  await using cleanUp = new AsyncDisposableStack();
+  const link = supervisorLink();
+  if (link !== undefined) cleanUp.use(link.report(health, metrics));
+  const stop = link === undefined ? shutdown.stop : AbortSignal.any([shutdown.stop, link.stop]);
+  const cancel = link === undefined ? shutdown.cancel : AbortSignal.any([shutdown.cancel, link.cancel]);
   if (settings.MONITOR_ADDRESS !== undefined) {
     cleanUp.use(await startMonitor({ address: settings.MONITOR_ADDRESS, health, metrics, logger }));
   }
@@ -87,5 +134,6 @@ const exitCode = await runDaemon(logger, async ({ stop, cancel }) => {
     stallMs: settings.CONSUMER_STALL_SECONDS,
     once: flags.once,
   });
-});
-Deno.exit(exitCode);
+}
+
+Deno.exit(flags.list ? await list() : await runDaemon(logger, flags.isolate ? isolate : consume));

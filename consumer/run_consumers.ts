@@ -62,12 +62,14 @@ export async function runConsumers(consumers: readonly Consumer[], options: RunC
     names.add(name);
   }
   const source = new EntrySource(options.redis, options.blockingRedis, logger);
+  const health = options.health ?? new Health();
   const keys = consumers.map(({ name, stream }) => ({ consumer: name, stream }));
   const control = new ControlWatch(options.sql, keys, logger);
+  health.watch("redis", () => source.fault);
+  health.watch("database", () => control.fault);
   const over = new AbortController();
   const watching = control.run(over.signal);
   const metrics = consumerMetrics(options.metrics ?? noMetrics);
-  const health = options.health ?? new Health();
   const lag = new LagWatch(keys, { control, source, metrics, health, logger, stallMs: options.stallMs ?? STALL_MS });
   options.metrics?.beforeRead(() => lag.look());
   const measuring = lag.run(over.signal);
@@ -90,6 +92,8 @@ export async function runConsumers(consumers: readonly Consumer[], options: RunC
   );
   const failed = (await Promise.allSettled(workers)).flatMap((end) => end.status === "rejected" ? [end.reason] : []);
   over.abort();
+  health.forget("redis");
+  health.forget("database");
   await Promise.all([watching, measuring]);
   if (failed.length > 0) {
     throw new AggregateError(failed, `Cannot go on with ${failed.length} of ${workers.length} consumers`);

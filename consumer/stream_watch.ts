@@ -2,6 +2,7 @@ import { compareEntryIds, type Entry } from "@events-pipeline/common";
 import { describeError, type Logger } from "@events-pipeline/common/logger";
 import type { RedisConnection } from "@events-pipeline/common/redis";
 import { backoffMs, sleep } from "@events-pipeline/common/retry";
+import type { AnswerTimes } from "./answer_times.ts";
 import { type StreamReply, toEntries } from "./stream_reply.ts";
 
 /** Somebody who has caught up with a stream. */
@@ -20,6 +21,8 @@ export interface StreamWatchOptions {
   readonly redis: RedisConnection;
   /** For the reads that block. */
   readonly blocking: RedisConnection;
+  /** Told how long answers take. */
+  readonly times: AnswerTimes;
   /** Told what a read has brought of a stream, from an id on, before those who wait for it wake. */
   readonly onEntries: (stream: string, after: string, entries: readonly Entry[]) => void;
   /** Told which streams could not be read, before those who wait for them wake, to see for themselves. */
@@ -64,7 +67,7 @@ export class StreamWatch {
   }
 
   async #run(): Promise<void> {
-    const { blocking, logger } = this.#options;
+    const { blocking, times, logger } = this.#options;
     // The workers that one reply wakes come back to wait together: let them, before the next read begins.
     await Promise.resolve();
     while (this.#waiters.size > 0) {
@@ -80,8 +83,8 @@ export class StreamWatch {
         this.#blockingClientId = blocking.callAt(stream!, "CLIENT", "ID");
         this.#blockingClientId.catch(() => {});
         const ids = [...watching.keys(), ...watching.values()];
-        const reply = await blocking
-          .call("XREAD", "COUNT", BLOCK_COUNT, "BLOCK", BLOCK_MS, "STREAMS", ...ids) as StreamReply;
+        const read = () => blocking.call("XREAD", "COUNT", BLOCK_COUNT, "BLOCK", BLOCK_MS, "STREAMS", ...ids);
+        const reply = await times.track(BLOCK_MS, read) as StreamReply;
         this.#failures = 0;
         for (const [stream, entries] of toEntries(reply)) this.#deliver(stream, watching.get(stream)!, entries);
       } catch (error) {

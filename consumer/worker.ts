@@ -79,8 +79,13 @@ export async function runWorker(consumer: Consumer, options: WorkerOptions): Pro
         continue;
       }
       logger.info("Took the lease", { consumer: consumer.name, stream: key.stream, checkpoint: lease.checkpoint });
-      await new Tenure(consumer, lease, options, target).run();
-      failures = 0;
+      const tenure = new Tenure(consumer, lease, options, target);
+      try {
+        await tenure.run();
+      } finally {
+        // What comes after progress is a failure of its own, and not one more in a row.
+        if (compareEntryIds(tenure.progress.checkpoint, lease.checkpoint) > 0) failures = 0;
+      }
     } catch (error) {
       if (error instanceof LeaseLostError) {
         logger.warn("Lost the lease", { consumer: consumer.name, error: describeError(error) });

@@ -2,7 +2,7 @@ import { startDaemon } from "@events-pipeline/local/daemon_process";
 import { startTcpProxy } from "@events-pipeline/local/tcp_proxy";
 import { assertEquals } from "@std/assert";
 import { spoiledPipeline } from "./testdata/spoiled_pipeline.ts";
-import { storm } from "./testdata/storm.ts";
+import { storm } from "@events-pipeline/local/storm";
 
 const MINUTES = 2;
 

@@ -10,7 +10,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { RoundStep } from "./round.ts";
 import { livePublisher } from "./testdata/live_publisher.ts";
 import { type SpoiledPipeline, spoiledPipeline } from "./testdata/spoiled_pipeline.ts";
-import { storm } from "./testdata/storm.ts";
+import { storm } from "@events-pipeline/local/storm";
 
 const steps: readonly RoundStep[] = ["before append", "after append", "before commit", "after commit"];
 

@@ -1,4 +1,4 @@
-import type { TcpProxy } from "@events-pipeline/local/tcp_proxy";
+import type { TcpProxy } from "./tcp_proxy.ts";
 
 /** A random fault of a connection, which has lasted long enough when it resolves. */
 type Fault = (proxy: TcpProxy) => Promise<void>;
