@@ -5,6 +5,7 @@
  * @module
  */
 export { type ArchiverOptions, runArchiver } from "./archiver.ts";
+export { ArchiveHistory } from "./archive_history.ts";
 export { type ArchivedSegment, DamagedSegmentError, listSegments, readSegment } from "./archived_segments.ts";
 export type { ObjectHead, ObjectStore, StoredObject } from "./object_store.ts";
 export { makeSegment, type Segment, type SegmentRecord } from "./segment.ts";

@@ -1,3 +1,4 @@
+import { archiveUrlSetting, storeSettings } from "@events-pipeline/archiver";
 import {
   consumerDatabaseUrlSetting,
   countSetting,
@@ -29,6 +30,8 @@ export const consumeCommand = {
     REDIS_URL: redisUrlSetting,
     ...redisTlsSettings,
     MONITOR_ADDRESS: monitorAddressSetting,
+    ARCHIVE_URL: archiveUrlSetting("what neither Redis nor the outbox has is not found"),
+    ...storeSettings,
     CONSUMER_CONNECTIONS: countSetting("Connections to the handlers' database, at most", 10),
     CONSUMER_LEASE_SECONDS: secondsSetting("How long a dead process keeps its consumers", 10),
     CONSUMER_KEEP_SECONDS: secondsSetting("How long it is kept which events were handled", 7 * 24 * 3_600),

@@ -75,10 +75,12 @@ export class OutboxHistory implements History {
 export class Histories implements History {
   readonly #histories: readonly History[];
 
+  /** @param histories the nearest first */
   constructor(histories: readonly History[]) {
     this.#histories = histories;
   }
 
+  /** Reads from the first one that has the entry. */
   async read(stream: string, after: number, upTo: number, count: number): Promise<readonly Entry[]> {
     for (const history of this.#histories) {
       const entries = await history.read(stream, after, upTo, count);
@@ -87,6 +89,7 @@ export class Histories implements History {
     return [];
   }
 
+  /** Asks one after the other. */
   async lastBefore(stream: string, ms: number): Promise<string | undefined> {
     for (const history of this.#histories) {
       const id = await history.lastBefore(stream, ms);

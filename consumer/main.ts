@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ArchiveHistory, openStore, s3OptionsOf } from "@events-pipeline/archiver";
 import { readCommand } from "@events-pipeline/common/command";
 import { runDaemon, type Shutdown, whenAvailable } from "@events-pipeline/common/daemon";
 import { Health } from "@events-pipeline/common/health";
@@ -19,7 +20,7 @@ import type { Sql } from "postgres";
 import { chooseConsumers } from "./choose_consumers.ts";
 import { consumeCommand } from "./config.ts";
 import type { Consumer } from "./define_consumer.ts";
-import { OutboxHistory } from "./history.ts";
+import { Histories, type History, OutboxHistory } from "./history.ts";
 import { listConsumers } from "./list_consumers.ts";
 import { loadHandlers } from "./load_handlers.ts";
 import { consumerMigrations } from "./migrations.ts";
@@ -119,11 +120,17 @@ async function consume(shutdown: Shutdown): Promise<void> {
   );
   if (stop.aborted) return;
   logger.info("Consuming", { consumers: consumers.map((consumer) => consumer.name) });
+  const histories: History[] = [new OutboxHistory(outbox)];
+  if (settings.ARCHIVE_URL !== undefined) {
+    const store = await openStore(settings.ARCHIVE_URL, s3OptionsOf(settings));
+    cleanUp.defer(() => store.close());
+    histories.push(new ArchiveHistory(store));
+  }
   await runConsumers(consumers, {
     sql,
     redis,
     blockingRedis,
-    history: new OutboxHistory(outbox),
+    history: new Histories(histories),
     logger,
     health,
     metrics,

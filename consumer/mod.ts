@@ -17,6 +17,6 @@ export {
   type OutsideSpec,
   type StartFrom,
 } from "./define_consumer.ts";
-export { type History, OutboxHistory } from "./history.ts";
+export { Histories, type History, OutboxHistory } from "./history.ts";
 export { DeadLetter, RetryLater } from "./outcomes.ts";
 export { runConsumers, type RunConsumersOptions } from "./run_consumers.ts";

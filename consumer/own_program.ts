@@ -15,7 +15,7 @@ const granted = async (descriptor: Deno.PermissionDescriptor): Promise<boolean> 
 const NEEDED = ["net", "env", "read"] as const;
 
 /** What it is given as well, if this process has all of it. */
-const PASSED_ON = ["write", "sys", "import"] as const;
+const PASSED_ON = ["write", "import"] as const;
 
 /**
  * Gives up the permission to run programs, which `deno task consume` has for `--isolate` alone: handlers shall not have it. A permission
@@ -59,5 +59,7 @@ async function ownPermissions(): Promise<readonly string[]> {
       );
     }
   }
+  // What the AWS SDK asks for, when the archive is in S3.
+  if (await granted({ name: "sys", kind: "osRelease" })) flags.push("--allow-sys=osRelease");
   return flags;
 }
