@@ -3,8 +3,6 @@ import { until } from "@events-pipeline/local/until";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { type HarmfulPipeline, harmfulPipeline } from "./testdata/harmful_pipeline.ts";
 
-const widgets = (count: number): string[] => Array.from({ length: count }, (_, i) => `w${i}`);
-
 const heldLeases = async ({ sql }: HarmfulPipeline): Promise<number> =>
   (await sql`SELECT FROM events.stream_lease WHERE role LIKE 'consumer:%' AND lease_until IS NOT NULL`).length;
 
