@@ -73,7 +73,7 @@ Deno.test("consume --isolate stops cleanly, also when an init system sends its s
 Deno.test("consume --isolate killed with -9 leaves no process behind, not even one that is busy in a loop or stopped", async () => {
   await using pipeline = await harmfulPipeline();
   const { sql, send, handled } = pipeline;
-  await using daemon = await pipeline.consume(["--isolate"]);
+  await using daemon = await pipeline.consume(["--isolate"], { CONSUMER_STOP_SECONDS: "5" });
   await send("before", "burn", "behind");
   await until(
     "one burns",
@@ -86,7 +86,7 @@ Deno.test("consume --isolate killed with -9 leaves no process behind, not even o
   const children = childProcesses(daemon.pid);
   assertEquals(children.length, 5); // Four consumers and the guard
   daemon.kill("SIGKILL");
-  await until("all are gone", () => !children.some(isAlive));
+  await until("all are gone", () => !children.some(isAlive), 20_000);
   assertEquals(await heldLeases(pipeline), 1); // The others have stopped cleanly.
 });
 

@@ -30,7 +30,6 @@ export async function startConsume(
   const port = freePort();
   const url = `http://127.0.0.1:${port}`;
   let output = "";
-  let over = false;
   const daemon = await startDaemon("consume", {
     args: ["--handlers", `consumer/testdata/${handlers}`, ...args],
     environment: {
@@ -39,7 +38,6 @@ export async function startConsume(
     },
     onFailure: (text) => output = text,
   });
-  daemon.ended.then(() => over = true);
   return {
     ...daemon,
     async faults() {
@@ -51,7 +49,11 @@ export async function startConsume(
       return output;
     },
     async [Symbol.asyncDispose]() {
-      if (!over) daemon.kill("SIGKILL");
+      try {
+        daemon.kill("SIGKILL");
+      } catch (error) {
+        if (!(error instanceof TypeError)) throw error; // It has ended already.
+      }
       await daemon.ended;
     },
   };

@@ -1,5 +1,5 @@
 import { assertRight, checkPipeline } from "@events-pipeline/checker";
-import { sleep } from "@events-pipeline/common/retry";
+import { isTransient, sleep } from "@events-pipeline/common/retry";
 import { WidgetCreated } from "@events-pipeline/common/schemas";
 import { transaction } from "@events-pipeline/common/transaction";
 import { startDaemon } from "@events-pipeline/local/daemon_process";
@@ -64,12 +64,23 @@ export async function effectPipeline(servers: TestServers = {}): Promise<EffectP
   await sql`
     CREATE CONSTRAINT TRIGGER at_the_commit AFTER INSERT ON public.effect DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION public.barrier(2)`;
-  const whenHandled = (ms?: number): Promise<void> =>
-    until("every event has its effect", async () => {
-      const [row] = await sql`
-        SELECT (SELECT count(*) FROM public.effect) >= (SELECT count(*) FROM events.outbox_event) AS done`;
-      return row!["done"];
+  /** How many rows there are; `undefined` while the database is away. */
+  const count = async (table: string): Promise<number | undefined> => {
+    try {
+      const [row] = await sql<{ count: number }[]>`SELECT count(*)::int FROM ${sql(table)}`;
+      return row!.count;
+    } catch (error) {
+      if (isTransient(error)) return undefined;
+      throw error;
+    }
+  };
+  const whenHandled = async (ms?: number): Promise<void> => {
+    let sent: number | undefined;
+    await until("every event has its effect", async () => {
+      sent ??= await count("events.outbox_event");
+      return sent !== undefined && (await count("public.effect") ?? 0) >= sent;
     }, ms);
+  };
   return {
     ...pipeline,
     async send(count) {
@@ -108,8 +119,9 @@ export async function effectPipeline(servers: TestServers = {}): Promise<EffectP
       };
     },
     async effects() {
-      const [row] = await sql<{ count: number }[]>`SELECT count(*)::int FROM public.effect`;
-      return row!.count;
+      let effects: number | undefined;
+      await until("the database answers", async () => (effects = await count("public.effect")) !== undefined);
+      return effects!;
     },
     barrier: (point) => barrier(pipeline, point),
     consume: (environment = {}, options = {}) =>
