@@ -41,9 +41,9 @@ export class OrphanGuard {
 
   async #keep(): Promise<void> {
     while (!this.#over.signal.aborted) {
-      const child = start(this.#graceMs);
+      // It knows them from its first moment on: this process may be killed before it has written a line.
+      const child = start(this.#graceMs, this.#pids);
       this.#input = child.stdin.getWriter();
-      this.guard(this.#pids);
       await child.status;
       if (this.#over.signal.aborted) return;
       this.#logger.warn("The guard against orphans has ended: starting another", { retryInMs: RESTART_MS });
@@ -52,11 +52,11 @@ export class OrphanGuard {
   }
 }
 
-function start(graceMs: number): Deno.ChildProcess {
+function start(graceMs: number, pids: readonly number[]): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "--quiet", "--no-prompt", "--no-config", "--no-lock", "--allow-run"],
-      ...[import.meta.resolve("./orphan_guard_main.ts"), String(graceMs)],
+      ...[import.meta.resolve("./orphan_guard_main.ts"), String(graceMs), ...pids.map(String)],
     ],
     detached: true,
     stdin: "piped",

@@ -1,11 +1,12 @@
 /**
- * Ends the consumers' processes that outlive their supervisor: one that is busy in a loop does not hear that it is alone. Standard input
- * says which processes there are, a line of ids each time that they change, and its end that the supervisor is gone. Those that are
- * still there `orphan_guard_main.ts MILLISECONDS` later are killed.
+ * Ends the consumers' processes that outlive their supervisor: one that is busy in a loop does not hear that it is alone. The arguments
+ * of `orphan_guard_main.ts MILLISECONDS PID…` say which processes there are at first; standard input says so each time that they change, by
+ * a line of ids, and by its end that the supervisor is gone. Those that are still there so many milliseconds later are killed.
  *
  * @module
  */
-let pids: readonly number[] = [];
+const [graceMs, ...first] = Deno.args.map(Number);
+let pids: readonly number[] = first;
 let rest = "";
 for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
   const lines = (rest + text).split("\n");
@@ -24,7 +25,7 @@ function signal(pid: number, name: Deno.Signal): boolean {
   }
 }
 
-const deadline = Date.now() + Number(Deno.args[0]);
+const deadline = Date.now() + graceMs!;
 while (Date.now() < deadline && pids.length > 0) {
   // One that was stopped wakes by it, and can end by itself; any other does not notice.
   pids = pids.filter((pid) => signal(pid, "SIGCONT"));
