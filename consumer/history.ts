@@ -75,7 +75,11 @@ export class OutboxHistory implements History {
 export class Histories implements History {
   readonly #histories: readonly History[];
 
-  /** @param histories the nearest first */
+  /**
+   * Asks nothing yet.
+   *
+   * @param histories the nearest first
+   */
   constructor(histories: readonly History[]) {
     this.#histories = histories;
   }

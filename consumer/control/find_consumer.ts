@@ -3,9 +3,15 @@ import type { ConsumerKey } from "../consumer_state.ts";
 
 /** Nobody knows a consumer of that name: none has ever begun. */
 export class UnknownConsumerError extends Error {
+  /** The error's name, `UnknownConsumerError`. */
   override readonly name = "UnknownConsumerError";
 
-  /** @param known the names of those that have */
+  /**
+   * Made by what looks a consumer up.
+   *
+   * @param name who was looked for
+   * @param known the names of those that have begun
+   */
   constructor(name: string, known: readonly string[]) {
     super(
       known.length === 0

@@ -5,6 +5,7 @@ import { lockLease } from "./lock_lease.ts";
 
 /** A consumer is at work in some process, so it cannot be forgotten. */
 export class ConsumerAtWorkError extends Error {
+  /** The error's name, `ConsumerAtWorkError`. */
   override readonly name = "ConsumerAtWorkError";
 
   /** Made by {@linkcode forgetConsumer}. */
