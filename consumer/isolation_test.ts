@@ -6,6 +6,15 @@ import { type HarmfulPipeline, harmfulPipeline } from "./testdata/harmful_pipeli
 const heldLeases = async ({ sql }: HarmfulPipeline): Promise<number> =>
   (await sql`SELECT FROM events.stream_lease WHERE role LIKE 'consumer:%' AND lease_until IS NOT NULL`).length;
 
+/** Waits until processes have ended. Those that do not are killed, for they would burn on. */
+async function whenGone(pids: readonly number[]): Promise<void> {
+  try {
+    await until("all are gone", () => !pids.some(isAlive), 20_000);
+  } finally {
+    for (const pid of pids.filter(isAlive)) Deno.kill(pid, "SIGKILL");
+  }
+}
+
 Deno.test("consume --isolate leaves the others at work when one consumer burns the CPU and one ends its process", async () => {
   await using pipeline = await harmfulPipeline();
   const { sql, send, handled } = pipeline;
@@ -86,7 +95,7 @@ Deno.test("consume --isolate killed with -9 leaves no process behind, not even o
   const children = childProcesses(daemon.pid);
   assertEquals(children.length, 5); // Four consumers and the guard
   daemon.kill("SIGKILL");
-  await until("all are gone", () => !children.some(isAlive), 20_000);
+  await whenGone(children);
   assertEquals(await heldLeases(pipeline), 1); // The others have stopped cleanly.
 });
 
@@ -108,7 +117,7 @@ Deno.test("consume --isolate that loses its guard against orphans starts another
   await until("there is another one", () => guards().some((pid) => pid !== first));
   const children = childProcesses(daemon.pid);
   daemon.kill("SIGKILL");
-  await until("all are gone", () => !children.some(isAlive));
+  await whenGone(children);
 });
 
 Deno.test("consume --only runs the consumers it is given, and names those there are when one is unknown", async () => {

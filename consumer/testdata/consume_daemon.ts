@@ -1,8 +1,9 @@
+import { childProcesses, isAlive } from "@events-pipeline/local/child_processes";
 import { type DaemonProcess, startDaemon } from "@events-pipeline/local/daemon_process";
 import { freePort } from "@events-pipeline/local/free_port";
 import type { TestPipeline } from "@events-pipeline/local/test_pipeline";
 
-/** `deno task consume` with a monitor. Disposing of it kills it, if it is still there. */
+/** `deno task consume` with a monitor. Disposing of it kills it and its children, if they are still there. */
 export interface ConsumeDaemon extends DaemonProcess, AsyncDisposable {
   /** What it says is wrong, by part; `undefined` when it does not answer. */
   faults(): Promise<Record<string, string> | undefined>;
@@ -49,11 +50,8 @@ export async function startConsume(
       return output;
     },
     async [Symbol.asyncDispose]() {
-      try {
-        daemon.kill("SIGKILL");
-      } catch (error) {
-        if (!(error instanceof TypeError)) throw error; // It has ended already.
-      }
+      // Those that a supervisor has started: nothing else might end them, if it is that which fails.
+      for (const pid of [daemon.pid, ...childProcesses(daemon.pid)]) if (isAlive(pid)) Deno.kill(pid, "SIGKILL");
       await daemon.ended;
     },
   };
