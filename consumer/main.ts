@@ -21,13 +21,13 @@ import { chooseConsumers } from "./choose_consumers.ts";
 import { consumeCommand } from "./config.ts";
 import type { Consumer } from "./define_consumer.ts";
 import { Histories, type History, OutboxHistory } from "./history.ts";
-import { listConsumers } from "./list_consumers.ts";
+import { listConsumers } from "./isolation/list_consumers.ts";
 import { loadHandlers } from "./load_handlers.ts";
 import { consumerMigrations } from "./migrations.ts";
-import { giveUpRunning, ownProgram } from "./own_program.ts";
+import { giveUpRunning, ownProgram } from "./isolation/own_program.ts";
 import { runConsumers } from "./run_consumers.ts";
-import { Supervisor } from "./supervisor.ts";
-import { supervisorLink } from "./supervisor_link.ts";
+import { Supervisor } from "./isolation/supervisor.ts";
+import { supervisorLink } from "./isolation/supervisor_link.ts";
 
 const command = readCommand(consumeCommand, Deno.args, (name) => Deno.env.get(name));
 if (command.kind === "print") {

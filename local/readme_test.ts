@@ -25,7 +25,7 @@ for (const [task, readme] of [["publisher", "publisher/README.md"], ["consume", 
 Deno.test("ARCHITECTURE.md names files that exist, and each file of publisher and consumer", async () => {
   const text = await read("ARCHITECTURE.md");
   const there = new Set<string>();
-  const inside = ["consumer/control", "consumer/testing"];
+  const inside = ["consumer/control", "consumer/isolation", "consumer/testing"];
   for (const member of ["common", "producer", "publisher", "consumer", ...inside, "archiver", "checker", "local"]) {
     for await (const { name } of Deno.readDir(resolve(root, member))) there.add(name);
   }

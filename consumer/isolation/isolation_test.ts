@@ -1,7 +1,7 @@
 import { childProcesses, isAlive } from "@events-pipeline/local/child_processes";
 import { until } from "@events-pipeline/local/until";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { type HarmfulPipeline, harmfulPipeline } from "./testdata/harmful_pipeline.ts";
+import { type HarmfulPipeline, harmfulPipeline } from "../testdata/harmful_pipeline.ts";
 
 const heldLeases = async ({ sql }: HarmfulPipeline): Promise<number> =>
   (await sql`SELECT FROM events.stream_lease WHERE role LIKE 'consumer:%' AND lease_until IS NOT NULL`).length;
