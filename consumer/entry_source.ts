@@ -37,15 +37,14 @@ export class EntrySource {
   async read(stream: string, after: string, count: number): Promise<readonly Entry[]> {
     const known = this.#recent.get(stream)?.behind(after);
     if (known !== undefined) return known.slice(0, count);
-    const ask = () => this.#redis.call("XREAD", "COUNT", count, "STREAMS", stream, after);
-    const reply = await this.#times.track(0, ask) as StreamReply;
+    const reply = await this.#call("XREAD", "COUNT", count, "STREAMS", stream, after) as StreamReply;
     return toEntries(reply).get(stream) ?? [];
   }
 
   /** The id of the last entry that a stream has had, also when it was trimmed; `0-0` when there is no stream. */
   async lastId(stream: string): Promise<string> {
     try {
-      const info = await this.#redis.call("XINFO", "STREAM", stream) as unknown[];
+      const info = await this.#call("XINFO", "STREAM", stream) as unknown[];
       return String(info[info.indexOf("last-generated-id") + 1]);
     } catch (error) {
       if (error instanceof Error && /no such key/i.test(error.message)) return ZERO_ENTRY_ID;
@@ -55,20 +54,20 @@ export class EntrySource {
 
   /** The id of the first entry that a stream has; `undefined` when it has none. */
   async firstId(stream: string): Promise<string | undefined> {
-    const reply = await this.#redis.call("XRANGE", stream, "-", "+", "COUNT", 1) as [string, string[]][];
+    const reply = await this.#call("XRANGE", stream, "-", "+", "COUNT", 1) as [string, string[]][];
     return reply[0]?.[0];
   }
 
   /** The id of the first entry behind an id; `undefined` when there is none. */
   async idBehind(stream: string, after: string): Promise<string | undefined> {
-    const reply = await this.#redis.call("XRANGE", stream, `(${after}`, "+", "COUNT", 1) as [string, string[]][];
+    const reply = await this.#call("XRANGE", stream, `(${after}`, "+", "COUNT", 1) as [string, string[]][];
     return reply[0]?.[0];
   }
 
   /** The id of the last entry before a time, if the stream still has it. */
   async lastBefore(stream: string, ms: number): Promise<string | undefined> {
     if (ms <= 0) return undefined; // Redis knows of no id before 0-0.
-    const reply = await this.#redis.call("XREVRANGE", stream, `(${Math.ceil(ms)}-0`, "-", "COUNT", 1) as [
+    const reply = await this.#call("XREVRANGE", stream, `(${Math.ceil(ms)}-0`, "-", "COUNT", 1) as [
       string,
       string[],
     ][];
@@ -90,6 +89,11 @@ export class EntrySource {
       signal.removeEventListener("abort", waiter.wake);
       watch.delete(waiter);
     }
+  }
+
+  /** Sends a command that is answered at once, and notes whether it is. */
+  async #call(command: string, ...args: (string | number)[]): Promise<unknown> {
+    return await this.#times.track(0, () => this.#redis.call(command, ...args));
   }
 
   #watchOf(stream: string): StreamWatch {
