@@ -36,7 +36,11 @@ export class EntrySource {
   /** Up to `count` entries after an id; none when there are none now, or `waitFor` is to say. */
   async read(stream: string, after: string, count: number): Promise<readonly Entry[]> {
     const known = this.#recent.get(stream)?.behind(after);
-    if (known !== undefined) return known.slice(0, count);
+    return known === undefined ? await this.readNow(stream, after, count) : known.slice(0, count);
+  }
+
+  /** Up to `count` entries after an id that Redis has now. */
+  async readNow(stream: string, after: string, count: number): Promise<readonly Entry[]> {
     const reply = await this.#call("XREAD", "COUNT", count, "STREAMS", stream, after) as StreamReply;
     return toEntries(reply).get(stream) ?? [];
   }

@@ -225,7 +225,7 @@ export class Tenure {
     const { position } = parseEntryId(this.#checkpoint);
     const upTo = parseEntryId(last).position;
     // It may have come since.
-    const entries = upTo > position ? await source.read(stream, this.#checkpoint, READ_COUNT) : [];
+    const entries = upTo > position ? await source.readNow(stream, this.#checkpoint, READ_COUNT) : [];
     if (entries.length > 0 || upTo <= position) {
       this.#tailAt = Date.now() + TAIL_MS;
       return entries.slice(0, orderOf(this.#checkpoint, entries).dense);
