@@ -6,7 +6,7 @@ import { until } from "./until.ts";
 
 /**
  * Stands in for Docker, which test machines may lack: keeps its arguments, and runs a Redis
- * between `up` and `down`.
+ * between `up` and `down`. Like `up --wait`, it returns when Redis answers, or fails with its log.
  */
 const DOCKER = `#!/bin/sh
 folder=$(dirname "$0")
@@ -14,7 +14,12 @@ echo "$*" >>"$folder/calls"
 case $* in
 *" up "*)
   echo "requirepass $REDIS_PASSWORD" | @BIN@/redis-server - --bind 127.0.0.1 \\
-    --port "$REDIS_PORT" --save "" --dir "$folder" --daemonize yes --pidfile "$folder/pid" ;;
+    --port "$REDIS_PORT" --save "" --dir "$folder" >"$folder/log" 2>&1 &
+  echo $! >"$folder/pid"
+  until grep -q "Ready to accept connections" "$folder/log"; do
+    kill -0 $! 2>/dev/null || { cat "$folder/log"; exit 1; }
+    sleep 0.05
+  done ;;
 *" down "*) kill "$(cat "$folder/pid")" ;;
 esac
 `;
