@@ -45,7 +45,7 @@ export class TcpLane {
     this.#direction = direction;
     this.#weather = weather;
     this.#cut = cut;
-    from.on("data", (bytes) => this.#take(bytes));
+    from.on("data", (bytes: Uint8Array) => this.#take(bytes));
     from.on("end", () => this.#take("end"));
     from.on("error", () => this.#take("reset"));
     to.on("drain", () => {

@@ -1,13 +1,9 @@
 /**
- * Sends events from inside the caller's database transaction.
+ * Sends events from inside the caller's database transaction. This entry takes transactions of postgres.js; the other entries take
+ * those of other libraries, under the same names.
  *
  * @module
  */
-export {
-  type Metadata,
-  sendEvent,
-  type SendEventOptions,
-  sendEvents,
-  type SendEventsOptions,
-  type SendOptions,
-} from "./send_event.ts";
+export { NoConnectionError } from "./insert_at_once.ts";
+export { sendEvent, sendEvents, withTransaction } from "./send_event.ts";
+export type { Metadata, SendEventOptions, SendEventsOptions, SendOptions } from "./send_options.ts";

@@ -1,3 +1,4 @@
+import type { Buffer } from "node:buffer";
 import { connect, createServer } from "node:net";
 import { MessageReader } from "../../common/postgres_messages.ts";
 
@@ -21,7 +22,7 @@ export async function countStatements(databaseUrl: string): Promise<StatementCou
     const reader = new MessageReader();
     // The first message has no type, only its length.
     let greeting: number | undefined;
-    client.on("data", (bytes) => {
+    client.on("data", (bytes: Buffer) => {
       greeting ??= bytes.readUInt32BE(0);
       const skipped = Math.min(greeting, bytes.length);
       greeting -= skipped;
