@@ -4,6 +4,7 @@
  *
  * @module
  */
+export { type CloudEvent, fromCloudEvent, toCloudEvent } from "./cloud_event.ts";
 export {
   type Entry,
   type Envelope,

@@ -1,4 +1,5 @@
 import type { Entry, Event } from "@events-pipeline/common";
+import { causedBy } from "@events-pipeline/common/event-cause";
 import type { Logger } from "@events-pipeline/common/logger";
 import type { ConsumerContext, EventInfo, ReceivedEvent, WorkContext } from "./consumer_context.ts";
 import type { Consumer } from "./define_consumer.ts";
@@ -48,7 +49,9 @@ export async function handleEntry(
 ): Promise<void> {
   try {
     const event = decode(call.consumer, entry);
-    await inTime(call, (signal) => handle(event, { ...infoOf(entry), ...workOf(call, entry.stream, signal) }));
+    const info = infoOf(entry);
+    const act = (signal: AbortSignal) => handle(event, { ...info, ...workOf(call, entry.stream, signal) });
+    await causedBy(info, () => inTime(call, act));
   } catch (cause) {
     throw new HandlerError(call.consumer, entry, cause);
   }

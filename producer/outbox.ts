@@ -66,5 +66,55 @@ export const outboxMigrations: MigrationSet = {
         ALTER TABLE events.outbox_event
           SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);`,
     },
+    {
+      // For programs in other languages. It cannot know which streams and events are defined, only what their names look like.
+      name: "create send_event",
+      sql: `
+        CREATE FUNCTION events.uuid_v7() RETURNS uuid LANGUAGE sql VOLATILE PARALLEL SAFE AS $body$
+          SELECT encode(
+            set_bit(set_bit(
+              overlay(
+                uuid_send(gen_random_uuid())
+                PLACING substring(int8send(floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3)
+                FROM 1 FOR 6),
+              52, 1), 53, 1),
+            'hex')::uuid
+        $body$;
+        COMMENT ON FUNCTION events.uuid_v7 IS 'A UUID version 7 (RFC 9562): milliseconds since 1970, then random bits';
+
+        CREATE FUNCTION events.send_event(stream text, event_type text, payload json, metadata json DEFAULT '{}')
+        RETURNS uuid LANGUAGE plpgsql AS $body$
+        DECLARE
+          new_id uuid := events.uuid_v7();
+          fault text;
+        BEGIN
+          IF (stream ~ '^stream:[a-z0-9]+([-_:][a-z0-9]+)*:events$' AND length(stream) <= 200) IS NOT TRUE THEN
+            fault := format('the stream %L must have the form stream:<domain>:events', left(stream, 200));
+          ELSIF (event_type ~ '^[A-Z][A-Za-z0-9]{0,99}$') IS NOT TRUE THEN
+            fault := format('the event type %L must be letters and digits, a capital first', left(event_type, 200));
+          ELSIF (json_typeof(payload) = 'object') IS NOT TRUE THEN
+            fault := format('the payload is %s and must be an object', coalesce(json_typeof(payload), 'NULL'));
+          ELSIF octet_length(payload::text) > 1048576 THEN
+            fault := format('its payload has %s bytes and may have 1048576', octet_length(payload::text));
+          ELSIF (json_typeof(metadata) = 'object') IS NOT TRUE THEN
+            fault := format('the metadata is %s and must be an object', coalesce(json_typeof(metadata), 'NULL'));
+          ELSIF octet_length(metadata::text) > 16384 THEN
+            fault := format('its metadata has %s bytes and may have 16384', octet_length(metadata::text));
+          ELSE
+            SELECT format('metadata %L is %s and must be text', label.key, json_typeof(label.value)) INTO fault
+            FROM json_each(metadata) AS label WHERE json_typeof(label.value) <> 'string' LIMIT 1;
+          END IF;
+          IF fault IS NOT NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+              MESSAGE = format('Cannot send %L: %s', left(event_type, 100), fault);
+          END IF;
+          INSERT INTO events.outbox_event (event_id, stream_name, event_type, payload, metadata)
+          VALUES (new_id, stream, event_type, payload, metadata);
+          RETURN new_id;
+        END
+        $body$;
+        COMMENT ON FUNCTION events.send_event IS
+          'Sends an event in the caller''s transaction, and returns its id: for programs in other languages';`,
+    },
   ],
 };

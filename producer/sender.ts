@@ -1,12 +1,13 @@
 import { Buffer } from "node:buffer";
-import { encodeJson, type Event, eventNamed, parseStreamName } from "@events-pipeline/common";
+import { type Event, eventNamed, parseStreamName } from "@events-pipeline/common";
 import type { Driver } from "@events-pipeline/common/driver";
 import { sqlstateOf } from "@events-pipeline/common/sqlstate";
 import { v7 as uuidV7 } from "uuid";
 import { type AmbientTransaction, ambientTransaction } from "./ambient.ts";
 import { insertAtOnce } from "./insert_at_once.ts";
+import { encodeMetadata } from "./metadata.ts";
 import { insertOutboxRows, type OutboxRows } from "./outbox_insert.ts";
-import type { Metadata, SendEventOptions, SendEventsOptions, SendOptions } from "./send_options.ts";
+import type { SendEventOptions, SendEventsOptions, SendOptions } from "./send_options.ts";
 
 /** Sends one event: see `sendEvent` of the package's main entry, whose rules hold for every library. */
 export interface SendEvent<Handle> {
@@ -55,9 +56,6 @@ type Target =
 
 /** The longest payload unless the caller sets another, in bytes. */
 const MAX_PAYLOAD_BYTES = 1024 * 1024;
-
-/** The longest metadata, in bytes of JSON text. */
-const MAX_METADATA_BYTES = 16 * 1024;
 
 /** How long sending at once waits for a connection unless the caller says otherwise, in milliseconds. */
 const CONNECTION_WAIT_MS = 5_000;
@@ -154,18 +152,4 @@ function encodePayload(event: Event, maxPayloadBytes: number): string {
     throw new TypeError(`Cannot send '${event.type}': its payload has ${bytes} bytes and may have ${maxPayloadBytes}`);
   }
   return payload;
-}
-
-function encodeMetadata(metadata: Metadata, what: string): string {
-  for (const [key, value] of Object.entries(metadata)) {
-    if (typeof value !== "string") {
-      throw new TypeError(`Cannot send ${what}: metadata '${key}' is a ${typeof value} and must be text`);
-    }
-  }
-  const text = encodeJson({ ...metadata });
-  const bytes = Buffer.byteLength(text);
-  if (bytes > MAX_METADATA_BYTES) {
-    throw new TypeError(`Cannot send ${what}: its metadata has ${bytes} bytes and may have ${MAX_METADATA_BYTES}`);
-  }
-  return text;
 }
