@@ -9,12 +9,19 @@ import { migrate, type MigrationSet, NewerSchemaError } from "@events-pipeline/c
 import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres";
 import { consumerDatabaseUrlSetting, databaseUrlSetting } from "@events-pipeline/common/settings";
 import { consumerDatabaseMigrations, producerMigrations } from "./migrations.ts";
+import { createRoles, roleNames } from "./roles.ts";
 
 const command = readCommand(
   {
     call: "deno task migrate",
     summary: "Creates or updates the pipeline's tables. Any number may run at once.",
-    flags: {},
+    flags: {
+      roles: {
+        kind: "boolean",
+        help:
+          "also create the roles events_producer, _publisher, _consumer, _archiver and _observer, and grant what they need",
+      },
+    },
     settings: { DATABASE_URL: databaseUrlSetting, CONSUMER_DATABASE_URL: consumerDatabaseUrlSetting },
   },
   Deno.args,
@@ -25,6 +32,7 @@ if (command.kind === "print") {
   Deno.exit(command.exitCode);
 }
 const { DATABASE_URL, CONSUMER_DATABASE_URL } = command.settings;
+const { roles } = command.flags;
 
 /** Prints what was applied to one database. */
 async function migrateDatabase(title: string, url: string, sets: readonly MigrationSet[]): Promise<void> {
@@ -33,6 +41,10 @@ async function migrateDatabase(title: string, url: string, sets: readonly Migrat
     const applied = await migrate(sql, sets);
     for (const { owner, number, name } of applied) console.log(`${title}: applied ${owner} ${number}, ${name}`);
     if (applied.length === 0) console.log(`${title}: up to date`);
+    if (roles) {
+      await createRoles(sql);
+      console.log(`${title}: roles ${roleNames.join(", ")}`);
+    }
   } finally {
     await closePostgres(sql);
   }
