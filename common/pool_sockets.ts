@@ -1,3 +1,4 @@
+import { deferred } from "./deferred.ts";
 import { PostgresSocket, type PostgresSocketOptions } from "./postgres_socket.ts";
 import { sleep } from "./retry.ts";
 
@@ -32,7 +33,7 @@ export class PoolSockets {
    * @param ended resolves when the client has nothing more to do, if it notices
    */
   async close(ended: Promise<void>, ms: number): Promise<void> {
-    const { promise: emptied, resolve } = Promise.withResolvers<void>();
+    const { promise: emptied, resolve } = deferred<void>();
     const done = new AbortController();
     this.#emptied = resolve;
     if (this.#sockets.size > 0) await Promise.race([ended, emptied, sleep(ms, done.signal)]);

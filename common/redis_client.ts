@@ -1,3 +1,4 @@
+import { deferred } from "./deferred.ts";
 import { Redis, type RedisOptions as IoredisOptions } from "ioredis";
 import type { Evaluation, RedisOptions } from "./redis.ts";
 import { describeError, type Logger } from "./logger.ts";
@@ -107,7 +108,7 @@ export class RedisClient {
   async request(request: RedisRequest, limitMs: number = this.#limitMs): Promise<unknown> {
     const awayMs = this.#awaySince === undefined ? 0 : performance.now() - this.#awaySince;
     if (awayMs > this.#awayLimitMs) throw this.#timeOut(`its connection is away for ${seconds(awayMs)} s`);
-    const late = Promise.withResolvers<never>();
+    const late = deferred<never>();
     const allowedMs = Math.max(0, Math.round(Math.min(limitMs, this.#limitMs)));
     const timer = setTimeout(() => late.reject(this.#timeOut(`no answer came in ${allowedMs} ms`)), allowedMs);
     this.#waiting.add(late.reject);
@@ -134,7 +135,7 @@ export class RedisClient {
 
   /** Sends a request on the connection at hand, and gives it up when that is lost: the answer of another one would say nothing. */
   async #requestHere(request: RedisRequest): Promise<unknown> {
-    const lost = Promise.withResolvers<never>();
+    const lost = deferred<never>();
     const giveUp = (): void => lost.reject(timeOut(LOST));
     this.#bound.add(giveUp);
     try {

@@ -1,3 +1,4 @@
+import { deferred } from "@events-pipeline/common/deferred";
 import { type Entry, ZERO_ENTRY_ID } from "@events-pipeline/common";
 import type { Logger } from "@events-pipeline/common/logger";
 import type { RedisConnection } from "@events-pipeline/common/redis";
@@ -81,7 +82,7 @@ export class EntrySource {
   /** Waits until the stream seems to have an entry after the id, or the signal fires. May return early: read to see. */
   async waitFor(stream: string, after: string, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise, resolve } = deferred<void>();
     const waiter: Waiter = { stream, after, wake: () => resolve() };
     signal.addEventListener("abort", waiter.wake);
     this.#recent.get(stream)?.passed(after);

@@ -1,3 +1,4 @@
+import { deferred } from "@events-pipeline/common/deferred";
 import type { Entry } from "@events-pipeline/common";
 import type { Lease } from "@events-pipeline/common/lease";
 import { transaction } from "@events-pipeline/common/transaction";
@@ -24,7 +25,7 @@ export async function executeExactlyOnce(context: ExecutorContext, lease: Lease,
   const checkpoint = entries.at(-1)!.entryId;
   let saved: Promise<PromiseSettledResult<void>> | undefined;
   // When a handler has ended the transaction, postgres.js may wait for its own COMMIT for ever.
-  const endedByHandler = Promise.withResolvers<never>();
+  const endedByHandler = deferred<never>();
   try {
     const running = transaction(sql, {}, async (tx) => {
       const begun = settled(beginWork(tx, { consumer: consumer.name, ...limitsOf(context) }));

@@ -1,3 +1,4 @@
+import { deferred } from "@events-pipeline/common/deferred";
 import type { Entry, Event } from "@events-pipeline/common";
 import { causedBy } from "@events-pipeline/common/event-cause";
 import type { Logger } from "@events-pipeline/common/logger";
@@ -123,7 +124,7 @@ async function inTime(call: HandlerCall, act: (signal: AbortSignal) => Promise<v
 
 /** As the promise, or rejects when the signal fires: a handler that ignores its signal shall not hold its worker. */
 async function givenUp(running: Promise<void>, signal: AbortSignal): Promise<void> {
-  const { promise, reject } = Promise.withResolvers<never>();
+  const { promise, reject } = deferred<never>();
   const abort = (): void => reject(signal.reason);
   signal.addEventListener("abort", abort);
   running.catch(() => {}); // It may still fail when nobody waits for it any more.

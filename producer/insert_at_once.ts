@@ -1,3 +1,4 @@
+import { deferred } from "@events-pipeline/common/deferred";
 import type { Driver } from "@events-pipeline/common/driver";
 import { insertOutboxRows, type OutboxRows } from "./outbox_insert.ts";
 
@@ -27,7 +28,7 @@ export async function insertAtOnce<Pool, Tx>(
   rows: OutboxRows,
   { waitMs, what }: AtOnceOptions,
 ): Promise<void> {
-  const waiting = Promise.withResolvers<never>();
+  const waiting = deferred<never>();
   const error = new NoConnectionError(
     `Cannot send ${what} at once: no connection of the pool became free within ${waitMs} ms. A caller inside a transaction ` +
       `holds one, and AT_LEAST_ONCE needs another: make the pool larger, or send with EXACTLY_ONCE`,

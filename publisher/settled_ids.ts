@@ -88,7 +88,7 @@ export class SettledIds {
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
     const writers = new Set(rows.map((row) => row.writer));
     const look = this.#look;
-    if (look === undefined || look.writers.isDisjointFrom(writers)) {
+    if (look === undefined || ![...look.writers].some((writer) => writers.has(writer))) {
       if (look !== undefined && look.lastId > this.#settled) this.#settled = look.lastId;
       this.#look = { lastId: BigInt(sequence!.last_id), writers };
     }

@@ -1,3 +1,4 @@
+import { deferred } from "@events-pipeline/common/deferred";
 import { describeError, type Logger } from "@events-pipeline/common/logger";
 import { sleep } from "@events-pipeline/common/retry";
 import { WAKE_UP_CHANNEL, WAKE_UP_LOCK } from "@events-pipeline/producer/outbox";
@@ -59,7 +60,7 @@ export class WakeUp {
   /** Starts listening, and makes sure that notifications arrive. Where they do not, it says so. */
   async listen(): Promise<void> {
     const probe = `probe ${crypto.randomUUID()}`;
-    const arrived = Promise.withResolvers<boolean>();
+    const arrived = deferred<boolean>();
     let timer: ReturnType<typeof setTimeout> | undefined;
     try {
       const onNotify = (payload: string): void => payload === probe ? arrived.resolve(true) : this.wake();
