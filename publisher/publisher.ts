@@ -273,12 +273,12 @@ class Publisher {
       if (once) await Promise.all(this.#verifying.values());
     }
     for (const stream of this.#differing) streams.add(stream);
-    this.#differing.clear();
     if (now >= this.#settleAt && (this.#pumps.running > 0 || now - this.#workedAt < 3 * SETTLE_MS)) {
       await this.#settledIds.refresh(wakeUpSql);
       this.#settleAt = now + SETTLE_MS;
     }
     const started = this.#pumps.start([...streams]);
+    for (const stream of this.#differing) if (this.#pumps.runs(stream)) this.#differing.delete(stream);
     if (started > 0) await this.#wakeUp.disarm();
     return streams.size === 0 && this.#pumps.running === 0 && this.#pumps.worst === undefined;
   }
