@@ -159,8 +159,10 @@ export interface BackloggedStreams {
   readonly backlogged: readonly string[];
   /** The session's backend. */
   readonly backendPid: number;
-  /** Which run of which server it is. */
+  /** Which run of which server it is, and which life of the table. */
   readonly incarnation: string;
+  /** The highest id that was given out; a bigint as text. */
+  readonly lastId: string;
 }
 
 /**
@@ -168,7 +170,7 @@ export interface BackloggedStreams {
  * two known names. So it costs two look-ups a stream, whatever the backlog, and whatever dead index entries the floors pass over.
  */
 export async function readBackloggedStreams(sql: Sql, known: readonly StreamFloor[]): Promise<BackloggedStreams> {
-  const rows = await sql<{ stream_name: string | null; backend_pid: number; incarnation: string }[]>`
+  const rows = await sql<{ stream_name: string | null; backend_pid: number; incarnation: string; last_id: string }[]>`
     WITH known AS (
       SELECT stream, floor, lead(stream) OVER (ORDER BY stream) AS next
       FROM unnest(${known.map((k) => k.stream)}::text[], ${
@@ -198,12 +200,15 @@ export async function readBackloggedStreams(sql: Sql, known: readonly StreamFloo
         SELECT stream_name FROM hop WHERE stream_name <> gap.stream
       ) AS o
     )
-    SELECT b.stream_name, pg_backend_pid() AS backend_pid, pg_postmaster_start_time()::text AS incarnation
+    SELECT b.stream_name, pg_backend_pid() AS backend_pid,
+           coalesce(pg_sequence_last_value('events.outbox_event_id_seq'), 0)::text AS last_id,
+           concat(pg_postmaster_start_time(), ' ', pg_relation_filenode('events.outbox_event')) AS incarnation
     FROM (SELECT 1) AS always LEFT JOIN backlogged b ON true`;
   return {
     backlogged: rows.flatMap((row) => row.stream_name ?? []),
     backendPid: rows[0]!.backend_pid,
     incarnation: rows[0]!.incarnation,
+    lastId: rows[0]!.last_id,
   };
 }
 

@@ -92,10 +92,11 @@ export class WakeUp {
     const settledIds = this.#settledIds;
     const settled = settledIds.settled;
     const known = settledIds.floors;
-    const { backlogged, backendPid, incarnation } = await readBackloggedStreams(this.#sql, known);
+    const { backlogged, backendPid, incarnation, lastId } = await readBackloggedStreams(this.#sql, known);
     this.#backendPid = backendPid;
-    if (!settledIds.sameServer(incarnation)) return await this.poll();
-    for (const { stream } of known) if (!backlogged.includes(stream)) settledIds.raise(stream, settled, undefined);
+    if (!settledIds.sameServer(incarnation, lastId)) return await this.poll();
+    const waiting = new Set(backlogged);
+    for (const { stream } of known) if (!waiting.has(stream)) settledIds.raise(stream, settled, undefined);
     for (const stream of backlogged) settledIds.add(stream);
     return backlogged;
   }
