@@ -53,10 +53,19 @@ export async function lockStream(
 }
 
 /** Takes up a stream that nobody has published to. @returns whether it was new */
-export async function createCheckpoint(tx: TransactionSql, stream: string): Promise<boolean> {
-  const { count } = await tx`
-    INSERT INTO events.stream_lease (stream_name, role, checkpoint) VALUES (${stream}, 'publisher', ${ZERO_ENTRY_ID})
-    ON CONFLICT DO NOTHING`;
+export async function createCheckpoint(
+  tx: TransactionSql,
+  stream: string,
+  limits: SessionLimits,
+): Promise<boolean> {
+  // The row that is inserted holds up the others like a lock.
+  const [, { count }] = await Promise.all([
+    tx`SELECT set_config('idle_in_transaction_session_timeout', ${String(limits.idleMs)}, true),
+              set_config('tcp_user_timeout', ${String(limits.idleMs)}, true),
+              set_config('statement_timeout', ${String(Math.ceil(limits.answerMs * 0.9))}, true)`,
+    tx`INSERT INTO events.stream_lease (stream_name, role, checkpoint) VALUES (${stream}, 'publisher', ${ZERO_ENTRY_ID})
+       ON CONFLICT DO NOTHING`,
+  ]);
   return count > 0;
 }
 
