@@ -200,10 +200,11 @@ export async function readBackloggedStreams(sql: Sql, known: readonly StreamFloo
         SELECT stream_name FROM hop WHERE stream_name <> gap.stream
       ) AS o
     )
-    SELECT b.stream_name, pg_backend_pid() AS backend_pid,
-           coalesce(pg_sequence_last_value('events.outbox_event_id_seq'), 0)::text AS last_id,
-           concat(pg_postmaster_start_time(), ' ', pg_relation_filenode('events.outbox_event')) AS incarnation
-    FROM (SELECT 1) AS always LEFT JOIN backlogged b ON true`;
+    SELECT b.stream_name, always.*
+    FROM (SELECT pg_backend_pid() AS backend_pid,
+                 coalesce(pg_sequence_last_value('events.outbox_event_id_seq'), 0)::text AS last_id,
+                 concat(pg_postmaster_start_time(), ' ', pg_relation_filenode('events.outbox_event')) AS incarnation
+          OFFSET 0) AS always LEFT JOIN backlogged b ON true`;
   return {
     backlogged: rows.flatMap((row) => row.stream_name ?? []),
     backendPid: rows[0]!.backend_pid,

@@ -81,6 +81,11 @@ function lingerMs(events: number): number {
   return Math.min(20, Math.max(1, events / 4));
 }
 
+/** How long to wait for writers that do not notify, in milliseconds: most are gone at once, one that is idle stays for hours. */
+function writersMs(sinceMs: number): number {
+  return Math.min(BUSY_POLL_MS, Math.max(1, sinceMs / 10));
+}
+
 /** How often outbox writers are looked at while there is work, in milliseconds. */
 const SETTLE_MS = 1_000;
 
@@ -132,6 +137,8 @@ class Publisher {
   /** Streams that were found to differ from their checkpoint, and for which no pump was started yet. */
   readonly #differing = new Set<string>();
   #settleAt = 0;
+  /** Since when a transaction that does not notify keeps this from sleeping, in Unix milliseconds. */
+  #writersSince: number | undefined;
   /** When a pump last published something, in Unix milliseconds. */
   #workedAt = 0;
   #aliveAt = Date.now();
@@ -291,8 +298,14 @@ class Publisher {
     }
     if (this.#wakeUp.listening && !this.#wakeUp.armed) {
       const state = await this.#wakeUp.arm();
-      if (state === "armed") return;
-      if (state === "writers") return await this.#wakeUp.sleep(1);
+      if (state === "armed") {
+        this.#writersSince = undefined;
+        return;
+      }
+      if (state === "writers") {
+        return await this.#wakeUp.sleep(writersMs(Date.now() - (this.#writersSince ??= Date.now())));
+      }
+      this.#writersSince = undefined;
     }
     const longest = this.#wakeUp.listening ? pollMs : Math.min(pollMs, DEAF_POLL_MS);
     await this.#wakeUp.sleep(Math.max(1, Math.min(longest, this.#pumps.nextRetryAt - Date.now())));
