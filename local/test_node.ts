@@ -1,6 +1,6 @@
 /**
  * The program of `deno task test:node`: builds the packages, installs them in an empty project of Node.js with `postgres` and `pg`, checks
- * the types of `examples/node` with tsc, and runs it on Node.js (the one on this machine and 22) and Bun, with a PostgreSQL and a Redis.
+ * the types of `examples/node` with tsc, and runs it on Node.js 20 and 22 and on Bun, with a PostgreSQL and a Redis.
  *
  * @module
  */
@@ -11,13 +11,18 @@ import { startStack } from "./stack.ts";
 
 const ROOT = resolve(import.meta.dirname!, "..");
 
-/** What it runs on, as npm calls it; the first is what is on this machine. */
-const RUNTIMES: Readonly<Record<string, readonly string[]>> = {
-  "Node.js of this machine": ["node"],
-  "Node.js 20": ["npx", "-y", "node@20"],
-  "Node.js 22": ["npx", "-y", "node@22"],
-  Bun: ["npx", "-y", "bun@1"],
+/** What it runs on, as npm has it. */
+const RUNTIMES: Readonly<Record<string, string>> = {
+  "Node.js 20": "node@20",
+  "Node.js 22": "node@22",
+  Bun: "bun@1",
 };
+
+/** How a runtime is called: the Node.js of this machine, when it is of that version. */
+async function callOf(runtime: string, cwd: string): Promise<readonly [program: string, ...args: string[]]> {
+  const [major] = (await output("node", ["--version"], { cwd })).slice(1).split(".");
+  return RUNTIMES[runtime] === `node@${major}` ? ["node"] : ["npx", "-y", RUNTIMES[runtime]!];
+}
 
 const EXPECTED = '[["o-1",100],["o-2",250]]';
 
@@ -33,7 +38,7 @@ async function main(): Promise<void> {
   try {
     const project = `${folder}/project`;
     await Deno.mkdir(project);
-    const packages = await step("the packages are built", () => packMembers(`${folder}`));
+    const packages = await step("the packages are built", () => packMembers(folder));
     for (const name of ["app.ts", "tsconfig.json"]) {
       await Deno.copyFile(`${ROOT}/examples/node/${name}`, `${project}/${name}`);
     }
@@ -61,13 +66,14 @@ async function main(): Promise<void> {
       environment: { DATABASE_URL: Deno.env.get("DATABASE_URL"), REDIS_URL: Deno.env.get("REDIS_URL") },
     });
     let run = 0;
-    for (const [runtime, [program, ...args]] of Object.entries(RUNTIMES)) {
+    for (const runtime of Object.keys(RUNTIMES)) {
+      const [program, ...args] = await callOf(runtime, project);
       await step(`sent, published and handled once on ${runtime}`, async () => {
         const database = await createDatabase(stack.databaseUrl);
         try {
           const stream = `stream:node-${crypto.randomUUID()}:events`;
           const env = { DATABASE_URL: database.url, REDIS_URL: stack.redisUrl, STREAM: stream };
-          const printed = await output(program!, [...args, "dist/app.js"], { cwd: project, env });
+          const printed = await output(program, [...args, "dist/app.js"], { cwd: project, env });
           if (printed.trim() !== EXPECTED) throw new Error(`The app on ${runtime} printed ${printed}`);
           run++;
         } finally {
