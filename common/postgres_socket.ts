@@ -24,7 +24,7 @@ export interface PostgresSocketOptions {
   readonly onPooler?: (() => void) | undefined;
   /** Counts the connections of the pool that were lost at the client's own first question, since one was not. */
   readonly earlyLosses: { count: number };
-  /** Called with what ended the connection, just before the client is told. */
+  /** Called with what ended the connection, if anything is known of that, just before the client is told. */
   readonly onFault: (fault: Error) => void;
 }
 
@@ -49,6 +49,9 @@ interface TypesAnswer {
   readonly reader: MessageReader;
   whole: boolean;
 }
+
+/** What the server's last message contains when it ends a session that was idle in a transaction for longer than it may: its code. */
+const IDLE_LIMIT = "C25P03\0";
 
 /** How long an orderly end may take, in milliseconds. */
 const END_MS = 2_000;
@@ -86,6 +89,8 @@ export class PostgresSocket extends EventEmitter {
   /** Whether what the client sends has to wait. */
   #holds = false;
   #fault: Error | undefined;
+  /** What has come last: it may say why the server ends the session. */
+  #last: Buffer | undefined;
   #closed = false;
   #ended = false;
   #gone = false;
@@ -209,6 +214,14 @@ export class PostgresSocket extends EventEmitter {
     return Object.assign(error, { code: cause !== undefined && "code" in cause ? cause.code : "ECONNRESET" });
   }
 
+  /** The error of a session that was idle in a transaction for too long, if that has ended it. The client takes no note of it. */
+  #idleLimit(): Error | undefined {
+    if (!this.#last?.includes(IDLE_LIMIT)) return undefined;
+    return Object.assign(new Error("PostgreSQL has ended the session: it was idle in its transaction"), {
+      code: "25P03",
+    });
+  }
+
   #listen(socket: Socket): void {
     socket.on("error", (error) => this.#fault ??= this.#unreachable(error.message, error));
     socket.on("close", () => this.#onClose());
@@ -227,6 +240,7 @@ export class PostgresSocket extends EventEmitter {
 
   #onData(bytes: Buffer): void {
     this.#watch?.received(bytes);
+    this.#last = bytes;
     const rest = this.#start === undefined ? bytes : this.#start.take(bytes);
     if (rest === undefined) return;
     this.#start = undefined;
@@ -262,7 +276,8 @@ export class PostgresSocket extends EventEmitter {
     // What the client has in hand to send is let go first: the next connection would send it.
     setImmediate(() => {
       const fault = this.#fault;
-      if (fault !== undefined) this.#options.onFault(fault);
+      const reason = fault ?? this.#idleLimit();
+      if (reason !== undefined) this.#options.onFault(reason);
       const early = this.#start === undefined && this.#typesAnswer !== undefined && this.#purpose === "session" &&
         ++this.#options.earlyLosses.count <= MAX_EARLY_LOSSES;
       if (fault !== undefined && !early) this.emit("error", fault);

@@ -102,6 +102,7 @@ async function consume(shutdown: Shutdown): Promise<void> {
   };
   const consumerUrl = settings.CONSUMER_DATABASE_URL ?? settings.DATABASE_URL;
   const sql = connect(consumerUrl, settings.CONSUMER_CONNECTIONS);
+  const leaseSql = connect(consumerUrl, 1);
   const outbox = consumerUrl === settings.DATABASE_URL ? sql : connect(settings.DATABASE_URL, 1);
   const tls = redisTls(settings);
   const redis = connectRedis(settings.REDIS_URL, { clientName: "events-consumer", tls, logger });
@@ -128,6 +129,7 @@ async function consume(shutdown: Shutdown): Promise<void> {
   }
   await runConsumers(consumers, {
     sql,
+    leaseSql,
     redis,
     blockingRedis,
     history: new Histories(histories),
