@@ -20,6 +20,7 @@ import type { Sql } from "postgres";
 import { chooseConsumers } from "./choose_consumers.ts";
 import { consumeCommand } from "./config.ts";
 import type { Consumer } from "./define_consumer.ts";
+import { outliveForgottenPromises } from "./forgotten_promises.ts";
 import { Histories, type History, OutboxHistory } from "./history.ts";
 import { listConsumers } from "./isolation/list_consumers.ts";
 import { loadHandlers } from "./load_handlers.ts";
@@ -88,6 +89,7 @@ async function isolate({ stop, cancel }: Shutdown): Promise<void> {
 async function consume(shutdown: Shutdown): Promise<void> {
   const consumers = await load();
   await using cleanUp = new AsyncDisposableStack();
+  cleanUp.use(outliveForgottenPromises(logger));
   const link = supervisorLink();
   if (link !== undefined) cleanUp.use(link.report(health, metrics));
   const stop = link === undefined ? shutdown.stop : AbortSignal.any([shutdown.stop, link.stop]);

@@ -3,13 +3,16 @@ import { until } from "@events-pipeline/local/until";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { type HarmfulPipeline, harmfulPipeline } from "../testdata/harmful_pipeline.ts";
 
+/** Five processes may take a while to start, in milliseconds. */
+const HANG_MS = 120_000;
+
 const heldLeases = async ({ sql }: HarmfulPipeline): Promise<number> =>
   (await sql`SELECT FROM events.stream_lease WHERE role LIKE 'consumer:%' AND lease_until IS NOT NULL`).length;
 
 /** Waits until processes have ended. Those that do not are killed, for they would burn on. */
 async function whenGone(pids: readonly number[]): Promise<void> {
   try {
-    await until("all are gone", () => !pids.some(isAlive), 20_000);
+    await until("all are gone", () => !pids.some(isAlive), HANG_MS);
   } finally {
     for (const pid of pids.filter(isAlive)) Deno.kill(pid, "SIGKILL");
   }
@@ -24,7 +27,7 @@ Deno.test("consume --isolate leaves the others at work when one consumer burns t
     const { "consumer:test:burning": burning, "consumer:test:dying": dying, ...others } = await daemon.faults() ?? {};
     return /has said nothing for \d+ s/.test(burning ?? "") && /exit code 7/.test(dying ?? "") &&
       Object.keys(others).length === 0;
-  }, 30_000);
+  }, HANG_MS);
   for (let i = 1; i <= 10; i++) {
     const begun = performance.now();
     await send(`later${i}`);
@@ -43,7 +46,7 @@ Deno.test("consume --isolate leaves the others at work when one consumer burns t
   assertMatch(metrics, /events_consumer_process_restarts_total\{consumer="test:dying"\} [1-9]\n/);
   assertEquals(metrics.match(/# TYPE events_handled_total/g)?.length, 1);
   await sql`INSERT INTO public.cure VALUES (1)`;
-  await until("the one that died has started again", async () => await handled("dying") === 13, 30_000);
+  await until("the one that died has started again", async () => await handled("dying") === 13, HANG_MS);
   assertEquals((await sql`SELECT FROM public.effect WHERE run_permission = 'granted'`).length, 0);
   const children = childProcesses(daemon.pid);
   daemon.kill("SIGTERM");
@@ -68,7 +71,7 @@ Deno.test("consume --isolate stops cleanly, also when an init system sends its s
     async () =>
       (await sql`SELECT FROM pg_locks JOIN pg_database d ON d.oid = database
                WHERE locktype = 'advisory' AND NOT granted AND d.datname = current_database()`).length === 1,
-    20_000,
+    HANG_MS,
   );
   const children = childProcesses(daemon.pid);
   for (const pid of children) Deno.kill(pid, "SIGTERM");
@@ -87,7 +90,7 @@ Deno.test("consume --isolate killed with -9 leaves no process behind, not even o
   await until(
     "one burns",
     async () => /nothing for/.test((await daemon.faults())?.["consumer:test:burning"] ?? ""),
-    20_000,
+    HANG_MS,
   );
   await until("another has handled all", async () => await handled("slow") === 3);
   const [slow] = await sql`SELECT pid FROM public.effect WHERE consumer = 'slow' LIMIT 1`;
@@ -108,7 +111,7 @@ Deno.test("consume --isolate that loses its guard against orphans starts another
   await until(
     "it burns",
     async () => /nothing for/.test((await daemon.faults())?.["consumer:test:burning"] ?? ""),
-    20_000,
+    HANG_MS,
   );
   const guards = (): number[] =>
     childProcesses(daemon.pid).filter((pid) => Deno.readTextFileSync(`/proc/${pid}/cmdline`).includes("orphan_guard"));
