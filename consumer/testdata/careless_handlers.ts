@@ -9,10 +9,11 @@ import { type Consumer, defineConsumer } from "@events-pipeline/consumer";
 
 const base = { stream: defineStreamName(Deno.env.get("TEST_STREAM")!), events: [WidgetCreated] } as const;
 
-/** Returns before its second statement, which comes too late. */
+/** Returns before its second statement, which comes too late: no other event's handler keeps the transaction open. */
 export const careless: Consumer = defineConsumer({
   ...base,
   name: "test:careless",
+  maxBatch: 1,
   async handle(_event, { eventId }, tx) {
     await tx`INSERT INTO public.effect (event_id, pid) VALUES (${eventId}, 1)`;
     setTimeout(async () => void await tx`INSERT INTO public.effect (event_id, pid) VALUES (${eventId}, 3)`, 50);
