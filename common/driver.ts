@@ -68,3 +68,28 @@ export async function nestBySavepoint<Tx, T>(
     throw error;
   }
 }
+
+/** A transaction that is refused when it has ended, for a library that would go on with its connection. */
+export interface WhileOpen<Tx> {
+  /** The transaction, to be handed out. */
+  readonly tx: Tx;
+  /** Refuses it from now on. */
+  close(): void;
+}
+
+/**
+ * Guards a transaction of a library that does not notice when it is used too late: its connection is in other hands by then.
+ *
+ * @param tx an object without private (`#`) members
+ */
+export function whileOpen<Tx extends object>(tx: Tx): WhileOpen<Tx> {
+  let open = true;
+  const guarded = new Proxy(tx, {
+    get(target, name, receiver) {
+      // A promise that resolves with it asks for `then`.
+      if (!open && name !== "then") throw new Error("Cannot use a transaction that has ended");
+      return Reflect.get(target, name, receiver);
+    },
+  });
+  return { tx: guarded, close: () => void (open = false) };
+}

@@ -1,7 +1,9 @@
 import type { Event, EventDefinition, Guarantee, StreamName } from "@events-pipeline/common";
 import { parseEntryId } from "@events-pipeline/common";
+import type { Database } from "@events-pipeline/common/driver";
 import type { TransactionSql } from "postgres";
 import type { ConsumerContext, ReceivedEvent, WorkContext } from "./consumer_context.ts";
+import { handlersTransaction } from "./library_transaction.ts";
 
 /** The event that a definition defines. */
 export type EventOf<Definition> = Definition extends EventDefinition<infer Name, infer Payload> ? Event<Name, Payload>
@@ -39,14 +41,22 @@ export interface BaseSpec<Definitions extends readonly EventDefinition[]> {
 }
 
 /** A consumer whose effects are in the database, once each. */
-export interface ExactlyOnceSpec<Definitions extends readonly EventDefinition[]> extends BaseSpec<Definitions> {
+export interface ExactlyOnceSpec<Definitions extends readonly EventDefinition[], Tx = TransactionSql>
+  extends BaseSpec<Definitions> {
+  /**
+   * The library whose transactions the handler gets, such as `drizzle(db)` of `@events-pipeline/producer/drizzle`. It has to be the same
+   * database that the worker's own pool is on, where the consumers' tables are.
+   *
+   * @default postgres.js, on the worker's own pool
+   */
+  readonly database?: Database<Tx>;
   /** Its effects commit together with the note that the event is done. */
   readonly guarantee?: "EXACTLY_ONCE";
   /**
    * Reacts to one event. What it writes through `tx` commits together with the note that the event is done. The transaction
    * belongs to the worker: the handler neither commits nor rolls back. Throwing rolls back, and the event comes again.
    */
-  handle(event: EventOf<Definitions[number]>, context: ConsumerContext, tx: TransactionSql): Promise<void> | void;
+  handle(event: EventOf<Definitions[number]>, context: ConsumerContext, tx: Tx): Promise<void> | void;
   /** The most events in one transaction when it is behind. @default 200 */
   readonly maxBatch?: number;
   /** How many events of a transaction are handled at once: above 1 only where their order does not matter. @default 1 */
@@ -54,7 +64,10 @@ export interface ExactlyOnceSpec<Definitions extends readonly EventDefinition[]>
 }
 
 /** A consumer that takes many events at once; its effects are in the database, once each. */
-export interface BatchSpec<Definitions extends readonly EventDefinition[]> extends BaseSpec<Definitions> {
+export interface BatchSpec<Definitions extends readonly EventDefinition[], Tx = TransactionSql>
+  extends BaseSpec<Definitions> {
+  /** The library whose transactions the handler gets, as for one event. @default postgres.js, on the worker's own pool */
+  readonly database?: Database<Tx>;
   /** Its effects commit together with the note that the events are done. */
   readonly guarantee?: "EXACTLY_ONCE";
   /**
@@ -64,7 +77,7 @@ export interface BatchSpec<Definitions extends readonly EventDefinition[]> exten
   handleBatch(
     events: readonly ReceivedEvent<EventOf<Definitions[number]>>[],
     context: WorkContext,
-    tx: TransactionSql,
+    tx: Tx,
   ): Promise<void> | void;
   /** The most events in one batch. @default 1000 */
   readonly maxBatch?: number;
@@ -84,9 +97,9 @@ export interface OutsideSpec<Definitions extends readonly EventDefinition[]> ext
 }
 
 /** What a consumer is: by its guarantee, and by whether it takes events one by one. */
-export type ConsumerSpec<Definitions extends readonly EventDefinition[]> =
-  | ExactlyOnceSpec<Definitions>
-  | BatchSpec<Definitions>
+export type ConsumerSpec<Definitions extends readonly EventDefinition[], Tx = TransactionSql> =
+  | ExactlyOnceSpec<Definitions, Tx>
+  | BatchSpec<Definitions, Tx>
   | OutsideSpec<Definitions>;
 
 /** What a consumer does with its events. */
@@ -116,6 +129,8 @@ export interface Consumer {
   readonly guarantee: Guarantee;
   /** What it does. */
   readonly handler: Handler;
+  /** The library of its transactions; without one, postgres.js. */
+  readonly database: Database<unknown> | undefined;
   /** The most events in one transaction. */
   readonly maxBatch: number;
   /** How many events are handled at once. */
@@ -160,8 +175,8 @@ const defined = new WeakSet<object>();
  * });
  * ```
  */
-export function defineConsumer<const Definitions extends readonly EventDefinition[]>(
-  spec: ConsumerSpec<Definitions>,
+export function defineConsumer<const Definitions extends readonly EventDefinition[], Tx = TransactionSql>(
+  spec: ConsumerSpec<Definitions, Tx>,
 ): Consumer {
   const { name, retryMs = 5_000, guarantee = "EXACTLY_ONCE" } = spec;
   const batch = "handleBatch" in spec;
@@ -173,14 +188,15 @@ export function defineConsumer<const Definitions extends readonly EventDefinitio
     deadLetterAfter: spec.deadLetterAfter ?? Infinity,
     timeoutMs: spec.timeoutMs ?? Infinity,
   };
-  const faults = [...faultsOf(name, spec, numbers)];
+  const faults = [...faultsOf(name, spec as ConsumerSpec<readonly EventDefinition[], never>, numbers)];
   if (faults.length > 0) throw new TypeError(`Cannot define the consumer '${name}': ${faults.join("; ")}`);
   const consumer: Consumer = Object.freeze({
     stream: spec.stream,
     name,
     events: new Map(spec.events.map((definition) => [definition.name, definition])),
     guarantee,
-    handler: handlerOf(spec as ConsumerSpec<readonly EventDefinition[]>),
+    handler: handlerOf(spec as ConsumerSpec<readonly EventDefinition[], unknown>),
+    database: "database" in spec ? spec.database as Database<unknown> | undefined : undefined,
     startFrom: spec.startFrom ?? "beginning",
     ...numbers,
   });
@@ -194,19 +210,25 @@ export function isConsumer(value: unknown): value is Consumer {
 }
 
 /** The worker decodes with the consumer's own definitions, so each event is one of those that the handler takes. */
-function handlerOf(spec: ConsumerSpec<readonly EventDefinition[]>): Handler {
+function handlerOf(spec: ConsumerSpec<readonly EventDefinition[], unknown>): Handler {
   if ("handleBatch" in spec) {
-    return { kind: "batch", handle: (events, context, tx) => spec.handleBatch(events as never, context, tx) };
+    return {
+      kind: "batch",
+      handle: (events, context, tx) => spec.handleBatch(events as never, context, handlersTransaction(tx)),
+    };
   }
   if (spec.guarantee === "AT_LEAST_ONCE" || spec.guarantee === "AT_MOST_ONCE") {
     return { kind: "outside", handle: (event, context) => spec.handle(event as never, context) };
   }
-  return { kind: "transaction", handle: (event, context, tx) => spec.handle(event as never, context, tx) };
+  return {
+    kind: "transaction",
+    handle: (event, context, tx) => spec.handle(event as never, context, handlersTransaction(tx)),
+  };
 }
 
 function* faultsOf(
   name: string,
-  spec: ConsumerSpec<readonly EventDefinition[]>,
+  spec: ConsumerSpec<readonly EventDefinition[], never>,
   numbers: Pick<Consumer, "maxBatch" | "concurrency" | "retryMs" | "retryMaxMs" | "deadLetterAfter" | "timeoutMs">,
 ): Generator<string> {
   if (!CONSUMER_NAME.test(name)) {

@@ -5,6 +5,7 @@ import { SharedTransactionError, transaction, TransactionControlError } from "@e
 import type { TransactionSql } from "postgres";
 import { beginWork, TransactionEndedError } from "./checkpoint.ts";
 import { type ExecutorContext, limitsOf } from "./executor.ts";
+import { libraryTransaction } from "./library_transaction.ts";
 import { HandlerError } from "./run_handler.ts";
 
 /** What is done in one transaction. */
@@ -26,19 +27,22 @@ export interface Work<T> {
  * @throws {HandlerError} a handler threw, ended the transaction, or passed over a failure; nothing of the worker's was changed
  */
 export async function workTransaction<T>(context: ExecutorContext, work: Work<T>): Promise<T> {
-  const { sql, consumer } = context;
+  const { consumer } = context;
   let saved: Promise<PromiseSettledResult<void>> | undefined;
   let result: T;
   // When a handler has ended the transaction, postgres.js may wait for its own COMMIT for ever.
   const endedByHandler = deferred<never>();
   try {
-    const running = transaction(sql, { shared: consumer.concurrency > 1 }, async (tx) => {
+    const running = begin(context, async (tx) => {
       const begun = settled(beginWork(tx, { consumer: consumer.name, ...limitsOf(context) }));
       try {
+        if (consumer.database !== undefined) throwIfRejected(await begun);
         result = await work.handle(tx);
         const saving = work.save(tx, result);
         saving.catch((error) => error instanceof TransactionEndedError && endedByHandler.reject(error));
         saved = settled(saving);
+        // A library may commit what has failed, which rolls back, and call that a success.
+        if (consumer.database !== undefined) throwIfRejected(await saved);
       } catch (error) {
         throwIfRejected(await begun); // If that failed, the handler's statements failed for no fault of its own.
         throw error;
@@ -55,6 +59,13 @@ export async function workTransaction<T>(context: ExecutorContext, work: Work<T>
     throw new HandlerError(consumer, work.entry, new Error(message, { cause: end.reason }));
   }
   return result!;
+}
+
+/** Begins a transaction of postgres.js, or of the library that the consumer has named. */
+function begin(context: ExecutorContext, act: (tx: TransactionSql) => Promise<void>): Promise<void> {
+  const { sql, consumer: { database, concurrency } } = context;
+  if (database !== undefined) return libraryTransaction(database, act);
+  return transaction(sql, { shared: concurrency > 1 }, act);
 }
 
 /**

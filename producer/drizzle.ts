@@ -13,7 +13,7 @@
  *
  * @module
  */
-import { type Database, databaseOf, type Driver, type DriverRow } from "@events-pipeline/common/driver";
+import { type Database, databaseOf, type Driver, type DriverRow, whileOpen } from "@events-pipeline/common/driver";
 import { runAmbient } from "./ambient.ts";
 import { senderOf, type SendEvent, type SendEvents } from "./sender.ts";
 
@@ -62,7 +62,10 @@ interface Begins {
 }
 
 const begin = <T>(client: DrizzleClient, act: (tx: DrizzleClient) => Promise<T>): Promise<T> =>
-  (client as DrizzleClient & Begins).transaction(act);
+  (client as DrizzleClient & Begins).transaction((inner) => {
+    const { tx, close } = whileOpen(inner);
+    return act(tx).finally(close);
+  });
 
 const driver: Driver<DrizzleClient, DrizzleClient> = {
   name: "Drizzle",

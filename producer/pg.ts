@@ -19,6 +19,7 @@ import {
   type Driver,
   type DriverRow,
   nestBySavepoint,
+  whileOpen,
 } from "@events-pipeline/common/driver";
 import { runAmbient } from "./ambient.ts";
 import { senderOf, type SendEvent, type SendEvents } from "./sender.ts";
@@ -73,8 +74,9 @@ const driver: Driver<PgPool, PgClient> = {
     client.on("error", onError);
     try {
       await client.query("BEGIN");
+      const { tx, close } = whileOpen(client);
       try {
-        const result = await act(client);
+        const result = await act(tx).finally(close);
         const { command } = await client.query("COMMIT");
         if (command === "COMMIT") return result;
         throw new Error("Cannot commit the transaction: a statement in it has failed, so it was rolled back");

@@ -4,11 +4,12 @@ import { transaction } from "@events-pipeline/common/transaction";
 import type { Sql, TransactionSql } from "postgres";
 import type { Consumer } from "../define_consumer.ts";
 import { outcomeOf } from "../failure_policy.ts";
+import { libraryTransaction } from "../library_transaction.ts";
 import { handleEntries, handleEntry, type HandlerCall, HandlerError } from "../run_handler.ts";
 
 /** How {@linkcode runHandler} runs a handler. */
 export interface RunHandlerOptions<Seen = undefined> {
-  /** A pool on the database that the handler writes. A consumer of another guarantee than `EXACTLY_ONCE` needs none. */
+  /** A pool on the database that the handler writes. A consumer of another guarantee than `EXACTLY_ONCE` or with a `database` needs none. */
   readonly sql?: Sql;
   /** Which attempt it is. @default 1 */
   readonly attempt?: number;
@@ -103,14 +104,14 @@ export async function runHandler<Seen = undefined>(
   };
   let seen: Seen | undefined;
   try {
-    if (sql === undefined) await handleOutside(call, entry);
-    else {
-      await transaction(sql, {}, async (tx) => {
-        await handleInside(call, entry, tx);
-        seen = await inspect?.(tx);
-        throw new RollBack();
-      });
-    }
+    const work = async (tx: TransactionSql): Promise<never> => {
+      await handleInside(call, entry, tx);
+      seen = await inspect?.(tx);
+      throw new RollBack();
+    };
+    if (consumer.database !== undefined) await libraryTransaction(consumer.database, work);
+    else if (sql !== undefined) await transaction(sql, {}, work);
+    else await handleOutside(call, entry);
   } catch (error) {
     if (error instanceof HandlerError) {
       return { outcome: { ...outcomeOf(consumer, error, attempt), error: error.cause }, seen: undefined };
