@@ -29,6 +29,7 @@ if (command.kind === "print") {
   (command.exitCode === 0 ? console.log : console.error)(command.text);
   Deno.exit(command.exitCode);
 }
+const NONE = "There are no such dead letters.";
 const run = command;
 await using cleanUp = new AsyncDisposableStack();
 Deno.exitCode = await main().catch((error) => {
@@ -65,8 +66,6 @@ async function main(): Promise<number> {
     }
   }
 }
-
-const NONE = "There are no such dead letters.";
 
 function are(count: number): string {
   return count === 1 ? "1 dead letter is" : `${count} dead letters are`;
