@@ -257,3 +257,19 @@ Deno.test("sendEvent() means the same with every library", async (t) => {
   const lines = Object.keys(cases).map((name) => [name, ...results.map((row) => row[name] ?? "")]);
   console.log(textTable(head, lines));
 });
+
+Deno.test("an entry of a library loads neither that library nor another", async () => {
+  for (const entry of ["pg", "drizzle", "kysely", "knex", "prisma", "typeorm"]) {
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["info", "--json", new URL(`./${entry}.ts`, import.meta.url).pathname],
+    }).output();
+    const { modules } = JSON.parse(new TextDecoder().decode(stdout)) as {
+      modules: { dependencies?: { code?: { specifier: string } }[] }[];
+    };
+    const loaded = modules.flatMap(({ dependencies = [] }) => dependencies.map(({ code }) => code?.specifier ?? ""));
+    const packages = new Set(
+      loaded.filter((specifier) => specifier.startsWith("npm:")).map((name) => name.split("@^")[0]),
+    );
+    assertEquals([...packages].sort(), ["npm:@opentelemetry/api", "npm:uuid", "npm:zod"], entry);
+  }
+});

@@ -130,6 +130,30 @@ export function withTransaction<Tx extends DrizzleTransaction, Result>(
  * A Drizzle database for consumers: their handlers get its transactions.
  *
  * @param db a database of Drizzle on PostgreSQL
+ *
+ * @example
+ * ```ts
+ * import { StreamName } from "@events-pipeline/common";
+ * import { WidgetCreated } from "@events-pipeline/common/schemas";
+ * import { defineConsumer } from "@events-pipeline/consumer";
+ * import { drizzle } from "@events-pipeline/producer/drizzle";
+ * import { sql } from "drizzle-orm";
+ * import { drizzle as drizzleOn } from "drizzle-orm/postgres-js";
+ * import postgres from "postgres";
+ *
+ * const client = postgres(Deno.env.get("DATABASE_URL")!);
+ * const notifyOwner = defineConsumer({
+ *   stream: StreamName.WIDGETS,
+ *   name: "widgets:notify_owner",
+ *   events: [WidgetCreated],
+ *   database: drizzle(drizzleOn(client)),
+ *   async handle(event, _context, tx) {
+ *     await tx.execute(sql`SELECT ${event.payload.owner_id}::text`);
+ *   },
+ * });
+ * // … run it with runConsumers, or export it from a handlers file.
+ * await client.end({ timeout: 5 });
+ * ```
  */
 export function drizzle<Tx extends DrizzleTransaction>(db: DrizzleDatabase<Tx>): Database<Tx> {
   return databaseOf(driver as unknown as Driver<DrizzleDatabase<Tx>, Tx>, db);

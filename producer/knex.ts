@@ -104,6 +104,28 @@ export function withTransaction<Tx extends KnexClient, Result>(
  * A Knex instance for consumers: their handlers get its transactions.
  *
  * @param knex a Knex instance on PostgreSQL
+ *
+ * @example
+ * ```ts
+ * import { StreamName } from "@events-pipeline/common";
+ * import { WidgetCreated } from "@events-pipeline/common/schemas";
+ * import { defineConsumer } from "@events-pipeline/consumer";
+ * import { knexDatabase } from "@events-pipeline/producer/knex";
+ * import knex from "knex";
+ *
+ * const db = knex({ client: "pg", connection: Deno.env.get("DATABASE_URL")! });
+ * const notifyOwner = defineConsumer({
+ *   stream: StreamName.WIDGETS,
+ *   name: "widgets:notify_owner",
+ *   events: [WidgetCreated],
+ *   database: knexDatabase(db),
+ *   async handle(event, _context, tx) {
+ *     await tx.raw("SELECT ?::text", [event.payload.owner_id]);
+ *   },
+ * });
+ * // … run it with runConsumers, or export it from a handlers file.
+ * await db.destroy();
+ * ```
  */
 export function knexDatabase<Tx extends KnexClient>(knex: KnexDatabase<Tx>): Database<Tx> {
   return databaseOf(driver as unknown as Driver<KnexDatabase<Tx>, Tx>, knex);

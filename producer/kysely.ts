@@ -114,6 +114,30 @@ export function withTransaction<Tx extends KyselyClient, Result>(
  * A Kysely database for consumers: their handlers get its transactions.
  *
  * @param db a `Kysely` on PostgreSQL
+ *
+ * @example
+ * ```ts
+ * import { StreamName } from "@events-pipeline/common";
+ * import { WidgetCreated } from "@events-pipeline/common/schemas";
+ * import { defineConsumer } from "@events-pipeline/consumer";
+ * import { kysely } from "@events-pipeline/producer/kysely";
+ * import { Kysely, PostgresDialect, sql } from "kysely";
+ * import pg from "pg";
+ *
+ * const pool = new pg.Pool({ connectionString: Deno.env.get("DATABASE_URL") });
+ * const db = new Kysely<Record<string, never>>({ dialect: new PostgresDialect({ pool }) });
+ * const notifyOwner = defineConsumer({
+ *   stream: StreamName.WIDGETS,
+ *   name: "widgets:notify_owner",
+ *   events: [WidgetCreated],
+ *   database: kysely(db),
+ *   async handle(event, _context, tx) {
+ *     await sql`SELECT ${event.payload.owner_id}::text`.execute(tx);
+ *   },
+ * });
+ * // … run it with runConsumers, or export it from a handlers file.
+ * await db.destroy();
+ * ```
  */
 export function kysely<Tx extends KyselyClient>(db: KyselyDatabase<Tx>): Database<Tx> {
   return databaseOf(driver as unknown as Driver<KyselyDatabase<Tx>, Tx>, db);

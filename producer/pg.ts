@@ -139,6 +139,28 @@ export function withTransaction<Client extends PgPoolClient, Result>(
  * node-postgres for consumers: their handlers get its transactions.
  *
  * @param pool a `Pool` of node-postgres
+ *
+ * @example
+ * ```ts
+ * import { StreamName } from "@events-pipeline/common";
+ * import { WidgetCreated } from "@events-pipeline/common/schemas";
+ * import { defineConsumer } from "@events-pipeline/consumer";
+ * import { nodePostgres } from "@events-pipeline/producer/pg";
+ * import pg from "pg";
+ *
+ * const pool = new pg.Pool({ connectionString: Deno.env.get("DATABASE_URL") });
+ * const notifyOwner = defineConsumer({
+ *   stream: StreamName.WIDGETS,
+ *   name: "widgets:notify_owner",
+ *   events: [WidgetCreated],
+ *   database: nodePostgres(pool),
+ *   async handle(event, _context, tx) {
+ *     await tx.query("SELECT $1::text", [event.payload.owner_id]);
+ *   },
+ * });
+ * // … run it with runConsumers, or export it from a handlers file.
+ * await pool.end();
+ * ```
  */
 export function nodePostgres<Client extends PgPoolClient>(pool: PgPool<Client>): Database<Client> {
   return databaseOf(driver as Driver<PgPool<Client>, Client>, pool);

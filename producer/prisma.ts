@@ -104,6 +104,27 @@ export function withTransaction<Tx extends PrismaClientLike, Result>(
  * A Prisma client for consumers: their handlers get its transactions.
  *
  * @param prisma a `PrismaClient` on PostgreSQL
+ *
+ * @example
+ * ```ts ignore
+ * import { StreamName } from "@events-pipeline/common";
+ * import { WidgetCreated } from "@events-pipeline/common/schemas";
+ * import { defineConsumer } from "@events-pipeline/consumer";
+ * import { prismaDatabase } from "@events-pipeline/producer/prisma";
+ * import { PrismaClient } from "./generated/client.ts";
+ *
+ * const prisma = new PrismaClient({ adapter });
+ * const notifyOwner = defineConsumer({
+ *   stream: StreamName.WIDGETS,
+ *   name: "widgets:notify_owner",
+ *   events: [WidgetCreated],
+ *   database: prismaDatabase(prisma),
+ *   async handle(event, _context, tx) {
+ *     await tx.notification.create({ data: { owner_id: event.payload.owner_id } });
+ *   },
+ * });
+ * // … run it with runConsumers, or export it from a handlers file.
+ * ```
  */
 export function prismaDatabase<Tx extends PrismaClientLike>(prisma: PrismaDatabase<Tx>): Database<Tx> {
   return databaseOf(driver as unknown as Driver<PrismaDatabase<Tx>, Tx>, prisma);

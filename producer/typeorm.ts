@@ -104,6 +104,29 @@ export function withTransaction<Manager extends TypeormManager, Result>(
  * A TypeORM data source for consumers: their handlers get its transactions.
  *
  * @param dataSource an initialized `DataSource` on PostgreSQL
+ *
+ * @example
+ * ```ts
+ * import { StreamName } from "@events-pipeline/common";
+ * import { WidgetCreated } from "@events-pipeline/common/schemas";
+ * import { defineConsumer } from "@events-pipeline/consumer";
+ * import { typeorm } from "@events-pipeline/producer/typeorm";
+ * import "reflect-metadata";
+ * import { DataSource } from "typeorm";
+ *
+ * const db = await new DataSource({ type: "postgres", url: Deno.env.get("DATABASE_URL")! }).initialize();
+ * const notifyOwner = defineConsumer({
+ *   stream: StreamName.WIDGETS,
+ *   name: "widgets:notify_owner",
+ *   events: [WidgetCreated],
+ *   database: typeorm(db),
+ *   async handle(event, _context, tx) {
+ *     await tx.query("SELECT $1::text", [event.payload.owner_id]);
+ *   },
+ * });
+ * // … run it with runConsumers, or export it from a handlers file.
+ * await db.destroy();
+ * ```
  */
 export function typeorm<Manager extends TypeormManager>(dataSource: TypeormDataSource<Manager>): Database<Manager> {
   return databaseOf(driver as unknown as Driver<TypeormDataSource<Manager>, Manager>, dataSource);
