@@ -4,6 +4,9 @@ import { InvalidEventError } from "./invalid_event_error.ts";
 import { arbitraryEvents } from "./testdata/arbitrary_event.ts";
 import { jsonMutations, reversedKeys } from "./testdata/json_mutations.ts";
 
+/** More of them find more: `SCHEMA_RUNS=5000`. */
+const RUNS = Number(Deno.env.get("SCHEMA_RUNS") ?? 100);
+
 /** An event's definition and a payload of it. A failure prints the seed, and the fields and the payload in their smallest form. */
 const cases = arbitraryEvents.chain(({ words, definition, payloads }) =>
   payloads.map((payload) => ({ words, definition, payload, toString: () => words }))
@@ -27,7 +30,7 @@ Deno.test("decode(encode(event)) is the event, for any definition and payload, u
       assert(isFrozenAllTheWay(created) && isFrozenAllTheWay(decoded), "something is not frozen");
       assert(!Object.isFrozen(payload), "the caller's payload is frozen");
     }),
-    { numRuns: 150 },
+    { numRuns: RUNS },
   );
 });
 
@@ -40,7 +43,7 @@ Deno.test("equal payloads have equal bytes, whatever the order of their keys", (
       assertEquals(definition.encode(definition.decode(reversedKeys(wire))), text);
       assertEquals(definition.encode({ type: definition.name, payload: reversedKeys(payload) }), text);
     }),
-    { numRuns: 100 },
+    { numRuns: RUNS },
   );
 });
 
@@ -68,7 +71,7 @@ Deno.test("whatever JSON arrives is an event that lasts, or an InvalidEventError
         assertEquals(definition.create(event.payload as Record<string, unknown>), event);
       }
     }),
-    { numRuns: 100 },
+    { numRuns: RUNS },
   );
   assert(counts.accepted > 40 && counts.refused > 40, JSON.stringify(counts));
   assertEquals(Object.keys(Object.prototype), []);

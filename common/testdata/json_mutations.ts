@@ -26,9 +26,12 @@ export const jsonMutations: fc.Arbitrary<(json: unknown) => unknown> = fc.array(
   minLength: 12,
   maxLength: 12,
 }).map(
-  (numbers) => (json) => {
-    let next = 0;
-    return mutate(json, (below) => numbers[next++ % numbers.length]! % below);
+  (numbers) => {
+    const mutation = (json: unknown): unknown => {
+      let next = 0;
+      return mutate(json, (below) => numbers[next++ % numbers.length]! % below);
+    };
+    return Object.assign(mutation, { toString: () => `mutation by ${numbers}` });
   },
 );
 
