@@ -27,14 +27,14 @@ function section({ name, description, deprecated, aliases, fields, readers }: Ca
     ...(readers.length === 0 ? [] : [
       "Read by:",
       "",
-      ...readers.map(({ consumer, stream }) => `- ${escaped(consumer)} on ${escaped(stream)}`),
+      ...readers.map(({ consumer, stream }) => `- ${code(consumer)} on ${code(stream)}`),
       "",
     ]),
   ];
 }
 
 function row({ path, type, presence, description }: CatalogueField): string {
-  return `| ${[path, type, presence, description].map(escaped).join(" | ")} |`;
+  return `| ${code(path)} | ${[type, presence, description].map(escaped).join(" | ")} |`;
 }
 
 function paragraphs(text: string): string[] {
@@ -43,10 +43,18 @@ function paragraphs(text: string): string[] {
 
 /** On one line, with everything that Markdown or HTML would take for its own made harmless. */
 function escaped(text: string): string {
+  return oneLine(text).replace(/[\\`*_{}[\]()#+!|~<>&]/g, "\\$&").replace(/^(\d+)([.)])/, "$1\\$2").replace(
+    /^-/,
+    "\\-",
+  );
+}
+
+/** A name, as code where that can be. */
+function code(text: string): string {
+  return /[`|\\]/.test(text) || text.trim() === "" ? escaped(text) : `\`${oneLine(text)}\``;
+}
+
+function oneLine(text: string): string {
   // deno-lint-ignore no-control-regex
-  const line = text.replace(/[\x00-\x1f\x7f-\x9f]+/g, " ").trim();
-  return line.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(
-    /[\\`*_{}[\]()#+!|~:]/g,
-    (mark) => `&#${mark.charCodeAt(0)};`,
-  ).replace(/^(\d+)\.|^-/g, "\\$&");
+  return text.replace(/[\x00-\x1f\x7f-\x9f]+/g, " ").trim();
 }
