@@ -1,4 +1,4 @@
-import { glob } from "node:fs/promises";
+import * as fs from "node:fs/promises";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Consumer, isConsumer } from "./define_consumer.ts";
@@ -6,7 +6,7 @@ import { type Consumer, isConsumer } from "./define_consumer.ts";
 /**
  * Imports handlers files and collects every consumer that they export.
  *
- * @param patterns paths or globs, from the current folder
+ * @param patterns paths or globs, from the current folder; in Node.js 20, which has no globs, paths only
  * @throws {TypeError} a pattern names no file, a file exports no consumer, or two consumers have one name
  *
  * @example
@@ -20,7 +20,7 @@ export async function loadHandlers(patterns: readonly string[]): Promise<readonl
   const files = new Set<string>();
   for (const pattern of patterns) {
     const found = [];
-    for await (const path of glob(pattern)) found.push(resolve(path));
+    for await (const path of matches(pattern)) found.push(resolve(path));
     if (found.length === 0) throw new TypeError(`Cannot load handlers from '${pattern}': no such file`);
     for (const path of found.sort()) files.add(path);
   }
@@ -39,4 +39,13 @@ export async function loadHandlers(patterns: readonly string[]): Promise<readonl
     }
   }
   return [...consumers.values()].map(({ consumer }) => consumer);
+}
+
+async function* matches(pattern: string): AsyncGenerator<string> {
+  if ("glob" in fs) yield* fs.glob(pattern);
+  else if (await isFile(pattern)) yield pattern;
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return await fs.stat(path).then((found) => found.isFile(), () => false);
 }
