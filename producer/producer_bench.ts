@@ -36,7 +36,7 @@ async function benchMany(rows: number): Promise<void> {
     await servers.sql`TRUNCATE events.outbox_event`;
     await using open = await library.open(databaseUrl, 1);
     const send = () => open.begin((tx) => open.sendEvents(tx, { stream, events }));
-    for (let i = 0; i < 5; i++) await send();
+    for (let i = 0; i < 20; i++) await send();
     const begun = performance.now();
     for (let sent = 0; sent < rows; sent += BATCH) await send();
     const goal = library.name === "postgres.js" ? ">= 30000" : undefined;
