@@ -172,7 +172,8 @@ function compareLiteral(
     const obstacle = values.length === 1 && reader.values.length === 1 ? LITERAL : ENUM_MEMBER;
     return context.refuse(obstacle, path, words, describeType(reader));
   }
-  const sameType = refused.some((value) => typeof value === reader.kind);
+  const types: readonly string[] = refused.map((value) => typeof value);
+  const sameType = types.includes(reader.kind);
   context.refuse(sameType ? ENUM_MEMBER : insideUnion ? UNION_BRANCH : TYPE, path, words, describeType(reader));
 }
 
