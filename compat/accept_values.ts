@@ -66,11 +66,17 @@ function implies(narrow: FormatForm, wide: FormatForm): boolean {
 export function compareNumbers(writer: Of<"number">, reader: Of<"number">, report: Report): void {
   const rounded = reader.integer && !writer.integer;
   if (rounded) report(INTEGER, "any number", "whole number");
+  // A whole number is never beyond what is exact: that is said already.
   const { min, max } = reader.bounds;
-  const safe = rounded && min === Number.MIN_SAFE_INTEGER && max === Number.MAX_SAFE_INTEGER;
-  if (!safe && isTighter(writer.bounds, reader.bounds)) {
+  const taken: BoundsForm = rounded
+    ? {
+      ...(min === undefined || min === Number.MIN_SAFE_INTEGER ? {} : { min }),
+      ...(max === undefined || max === Number.MAX_SAFE_INTEGER ? {} : { max }),
+    }
+    : reader.bounds;
+  if (isTighter(writer.bounds, taken)) {
     const words = (bounds: BoundsForm): string => boundsWords(bounds, "", "") || "any number";
-    report(BOUND, words(writer.bounds), words(reader.bounds));
+    report(BOUND, words(writer.bounds), words(taken));
   }
   const steps = reader.multipleOf.filter((step) => !writer.multipleOf.some((own) => isMultiple(own, step)));
   if (steps.length > 0) {
