@@ -1,6 +1,6 @@
 import { compareTypes } from "./acceptance.ts";
 import type { EventForm, Snapshot } from "./normal_form.ts";
-import { EVENT_REMOVED, EVENT_RENAMED } from "./rules/events.ts";
+import { ALIAS_REMOVED, EVENT_REMOVED, EVENT_RENAMED } from "./rules/events.ts";
 import type { Broken, Rule } from "./rules/rule.ts";
 import { STREAM_REMOVED, STREAM_RENAMED } from "./rules/streams.ts";
 
@@ -30,7 +30,9 @@ export function diffSnapshots(old: Snapshot, now: Snapshot): readonly Change[] {
   const changes: Change[] = [];
   for (const [event, form] of Object.entries(old.events)) {
     const other = own(now.events, event);
-    changes.push(...(other === undefined ? [eventGone(event, form, old, now)] : diffEvent(event, form, other)));
+    if (other !== undefined) changes.push(...diffEvent(event, form, other));
+    else changes.push(...diffMissing(event, form, old, now));
+    changes.push(...aliasesGone(event, form, now));
   }
   for (const [key, stream] of Object.entries(old.streams)) {
     if (!Object.values(now.streams).includes(stream)) changes.push(streamGone(key, stream, old, now));
@@ -65,10 +67,30 @@ function diffEvent(event: string, old: EventForm, now: EventForm): readonly Chan
   return [...changes.values()].sort((a, b) => a.path < b.path ? -1 : a.path > b.path ? 1 : 0);
 }
 
+/** An event that is not there under its name: another one may have it as an alias. */
+function diffMissing(event: string, form: EventForm, old: Snapshot, now: Snapshot): readonly Change[] {
+  const heir = Object.entries(now.events).find(([, { aliases }]) => aliases.includes(event));
+  if (heir === undefined) return [eventGone(event, form, old, now)];
+  const renamed: Change = {
+    ...{ rule: EVENT_RENAMED, subject: { event }, path: "", old: `'${event}'` },
+    new: `'${heir[0]}', which has it as an alias`,
+    breaks: ["forward"],
+  };
+  return [renamed, ...diffEvent(event, form, heir[1])];
+}
+
+function aliasesGone(event: string, form: EventForm, now: Snapshot): readonly Change[] {
+  const read = Object.entries(now.events).flatMap(([name, { aliases }]) => [name, ...aliases]);
+  return form.aliases.filter((alias) => !read.includes(alias)).map((alias): Change => ({
+    ...{ rule: ALIAS_REMOVED, subject: { event }, path: "", old: `alias '${alias}'`, new: "no such alias" },
+    breaks: ["backward"],
+  }));
+}
+
 function eventGone(event: string, form: EventForm, old: Snapshot, now: Snapshot): Change {
-  const text = JSON.stringify(form);
+  const text = JSON.stringify({ ...form, aliases: [] });
   const heirs = Object.entries(now.events).filter(([name, other]) =>
-    !Object.hasOwn(old.events, name) && JSON.stringify(other) === text
+    !Object.hasOwn(old.events, name) && JSON.stringify({ ...other, aliases: [] }) === text
   );
   const [heir] = heirs.length === 1 ? heirs : [];
   return {

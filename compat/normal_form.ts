@@ -107,8 +107,6 @@ export type TypeKind =
     readonly samples: readonly SampleForm[];
     /** The source text of its way from the wire. */
     readonly source: string;
-    /** Whether it is known to take every value of `wire`. */
-    readonly total: boolean;
   }
   | { readonly kind: "ref"; readonly to: string }
   /** What JSON has no word for, such as a Date in memory, or what this program does not know. */
@@ -116,6 +114,8 @@ export type TypeKind =
 
 /** An event. */
 export interface EventForm {
+  /** Names under which it was sent before. */
+  readonly aliases: readonly string[];
   /** Its payload. */
   readonly payload: TypeForm;
   /** Types that contain themselves, which `ref` names. */

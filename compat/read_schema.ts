@@ -17,7 +17,7 @@ const NOT_SET = Symbol.for("@events-pipeline/common/NOT_SET");
 export function readSchema(schema: unknown): EventForm {
   const reader = new SchemaReader();
   const payload = reader.read(schema, 0);
-  return { payload, definitions: Object.fromEntries(reader.definitions) };
+  return { aliases: [], payload, definitions: Object.fromEntries(reader.definitions) };
 }
 
 class SchemaReader {
@@ -165,7 +165,6 @@ class SchemaReader {
       samples: codecSamples(schema, travels),
       source: (steps === undefined ? "" : `${steps.source} then `) +
         (transform === undefined ? "as it is" : sourceText(transform)),
-      total: false,
     };
   }
 }

@@ -44,6 +44,7 @@ export function snapshotOf(modules: readonly Readonly<Record<string, unknown>>[]
 
 interface Exported {
   readonly name: string;
+  readonly aliases?: readonly string[];
   readonly schema: unknown;
 }
 
@@ -54,9 +55,9 @@ function isEvent(value: unknown): value is Exported {
     typeof encode === "function" && typeof decode === "function";
 }
 
-function readEvent({ name, schema }: Exported): EventForm {
+function readEvent({ name, schema, aliases = [] }: Exported): EventForm {
   try {
-    return readSchema(schema);
+    return { ...readSchema(schema), aliases: [...aliases].sort() };
   } catch (cause) {
     throw new TypeError(`Cannot take the event '${name}' down: ${(cause as Error).message}`, { cause });
   }
