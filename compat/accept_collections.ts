@@ -114,12 +114,12 @@ function compareUnsent(context: Context, writer: Of<"object">, taken: FieldForm,
 }
 
 function compareUnknown(context: Context, writer: Of<"object">, reader: Of<"object">, path: string): void {
-  if (writer.unknown === "refused" || writer.unknown === "dropped") return;
+  if (writer.unknown === "refused") return;
   const at = path === "" ? "*" : `${path}.*`;
   if (reader.unknown === "refused") {
     context.refuse(FIELD_REFUSED, path, "unknown fields are taken", "no unknown field");
   } else if (typeof reader.unknown !== "string") {
-    if (writer.unknown === "kept") {
+    if (typeof writer.unknown === "string") {
       context.refuse(
         FIELD_REFUSED,
         path,
@@ -137,9 +137,9 @@ function compareObjectToRecord(context: Context, writer: Of<"object">, reader: O
       context.refuse(RECORD_KEY, at, JSON.stringify(name), describeType(context.reader(reader.key)));
     } else context.compare(sent.type, reader.value, at);
   }
-  if (writer.unknown === "kept") {
+  if (writer.unknown === "kept" || writer.unknown === "dropped") {
     context.refuse(FIELD_REFUSED, path, "unknown fields are taken", `unknown fields are ${describeType(reader.value)}`);
-  } else if (typeof writer.unknown !== "string") {
+  } else if (writer.unknown !== "refused") {
     const keys = context.attempt({ kind: "string", length: {}, patterns: [], formats: [] }, reader.key, path);
     if (keys.refusals.length > 0) context.refuse(RECORD_KEY, `${path}<key>`, "any text", describeType(reader.key));
     context.compare(writer.unknown, reader.value, `${path}.*`);
