@@ -20,16 +20,18 @@ export function compareUnions(
       ? {}
       : { refinements: [...branch.refinements ?? [], ...writer.refinements] }),
   }));
+  // A type and null are a type that may be null: what becomes of the type is no branch that comes or goes.
+  const inside = insideUnion || branches.filter((branch) => !isNull(context, branch)).length > 1;
   if (reader.kind !== "union") {
     for (const branch of branches) {
       const at = branchPath(context, branch, branches, path);
-      context.compare(branch, reader, at, true);
+      context.compare(branch, reader, at, inside || isNull(context, branch) && branches.length > 1);
     }
     return;
   }
   const matches = branches.map((branch) => {
     const at = branchPath(context, branch, branches, path);
-    return matchBranch(context, branch, reader.branches, at, insideUnion || writer.kind === "union");
+    return matchBranch(context, branch, reader.branches, at, inside);
   });
   if (matches.some((match) => match < 0)) return;
   branches.forEach((branch, k) => {
@@ -38,6 +40,10 @@ export function compareUnions(
     const at = branchPath(context, branch, branches, path);
     context.refuse(UNION_MEANING, at, describeType(branch), `${describeType(rival)} may take it`);
   });
+}
+
+function isNull(context: Context, branch: TypeForm): boolean {
+  return context.writer(branch).kind === "null";
 }
 
 /** Finds the first branch that takes all of a type, and reports why none does. @returns its index, or -1 */

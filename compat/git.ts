@@ -94,7 +94,13 @@ export class GitRepository {
   /** Every tag, the newest first, with its commit. */
   async tags(): Promise<readonly (readonly [tag: string, commit: string])[]> {
     const format = "%(refname:short) %(if)%(*objectname)%(then)%(*objectname)%(else)%(objectname)%(end)";
-    const { stdout } = await this.#git(["for-each-ref", "--sort=-creatordate", `--format=${format}`, "refs/tags"]);
+    const { stdout } = await this.#git([
+      "for-each-ref",
+      "--sort=-v:refname",
+      "--sort=-creatordate",
+      `--format=${format}`,
+      "refs/tags",
+    ]);
     const lines = stdout.split("\n").filter((line) => line !== "").map((line) => line.split(" ") as [string, string]);
     const commits = await Promise.all(lines.map(async ([tag, object]) => [tag, await this.commitOf(object)] as const));
     // A tag may be of something else than a commit.
