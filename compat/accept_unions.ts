@@ -114,7 +114,9 @@ function rivalOf(
   return reader.branches.find((rival, i) => {
     if (i === matches[k] || (i > matches[k]! && !reader.exclusive)) return false;
     if (areDisjoint(branch, rival, context.writer, context.reader)) return false;
-    if (reader.exclusive) return true;
+    if (reader.exclusive) {
+      return !branches.some((other, j) => j !== k && matches[j] === i && isNoWider(context, rival, other));
+    }
     if (isPlain(branch, context.writer) && isPlain(rival, context.reader)) return false;
     // It took them before as well, if it stood before it and has not become wider.
     return !branches.some((earlier, j) => j < k && matches[j] === i && isNoWider(context, rival, earlier));

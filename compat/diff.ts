@@ -45,6 +45,7 @@ function own<T>(record: { readonly [key: string]: T }, key: string): T | undefin
 }
 
 function diffEvent(event: string, old: EventForm, now: EventForm): readonly Change[] {
+  if (JSON.stringify(old) === JSON.stringify(now)) return [];
   const backward = compareTypes(old, now);
   const forward = compareTypes(now, old);
   const subject = { event };
