@@ -31,7 +31,8 @@ export const checkCompatCommand = {
     mode: {
       kind: "text",
       value: "MODE",
-      help: `what must not break: ${MODES.join(", ")} (default: what compat.json says, else additive)`,
+      help:
+        "what must not break: additive, backward, forward or full, each also with _transitive; or none (default: what compat.json says, else additive)",
       fault: (text: string) => parseMode(text) === undefined ? `must be one of ${MODES.join(", ")}` : undefined,
     },
     history: {
