@@ -263,6 +263,7 @@ class Publisher {
   /** Looks at the outbox and sets pumps to work. @returns whether there is nothing to do */
   async #turn(): Promise<boolean> {
     const { wakeUpSql, verifyMs = 5_000, once = false } = this.#options;
+    if (this.#settledIds.settled === 0n) await this.#settle();
     const backlogged = await this.#wakeUp.poll();
     const streams = new Set(backlogged);
     const now = Date.now();
@@ -281,6 +282,11 @@ class Publisher {
     const started = this.#pumps.start([...streams]);
     if (started > 0) await this.#wakeUp.disarm();
     return streams.size === 0 && this.#pumps.running === 0 && this.#pumps.worst === undefined;
+  }
+
+  /** Before anything is known to be settled, every look passes over all dead rows: two looks at the writers, if they let them, end that. */
+  async #settle(): Promise<void> {
+    for (let look = 0; look < 2; look++) await this.#settledIds.refresh(this.#options.wakeUpSql);
   }
 
   /** Waits for the next reason to look: a short while when work is under way, else armed, until woken or the slow poll is due. */

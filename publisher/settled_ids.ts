@@ -77,8 +77,11 @@ export class SettledIds {
   /** Looks whether the writers of the last look have ended. Two light statements, to be made about once a second. */
   async refresh(sql: Sql): Promise<void> {
     // The order matters: a writer that took an id at or below the first answer shows in the second, unless it has ended.
-    const [sequence] = await sql<{ last_id: string }[]>`
-      SELECT CASE WHEN is_called THEN last_value ELSE 0 END::text AS last_id FROM events.outbox_event_id_seq`;
+    const [sequence] = await sql<{ last_id: string; incarnation: string }[]>`
+      SELECT CASE WHEN is_called THEN last_value ELSE 0 END::text AS last_id,
+             pg_postmaster_start_time()::text AS incarnation
+      FROM events.outbox_event_id_seq`;
+    this.sameServer(sequence!.incarnation);
     const rows = await sql<{ writer: string }[]>`
       SELECT DISTINCT virtualtransaction AS writer FROM pg_locks
       WHERE locktype = 'relation' AND relation = 'events.outbox_event'::regclass AND mode = 'RowExclusiveLock'

@@ -95,9 +95,13 @@ export class WakeUp {
     const { backlogged, backendPid, incarnation } = await readBackloggedStreams(this.#sql, known);
     this.#backendPid = backendPid;
     if (!settledIds.sameServer(incarnation)) return await this.poll();
-    for (const { stream } of known) if (!backlogged.includes(stream)) settledIds.raise(stream, settled, undefined);
-    for (const stream of backlogged) settledIds.add(stream);
-    return backlogged;
+    const oldest = new Map(backlogged.map((behind) => [behind.stream, behind.oldest]));
+    for (const { stream } of known) if (!oldest.has(stream)) settledIds.raise(stream, settled, undefined);
+    for (const [stream, id] of oldest) {
+      settledIds.add(stream);
+      settledIds.raise(stream, settled, String(BigInt(id) - 1n));
+    }
+    return [...oldest.keys()];
   }
 
   /** Whether inserting transactions are known to notify this publisher. */
