@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { copyJson } from "./json.ts";
+import { copyJson, encodeJson } from "./json.ts";
 
 /** What this file reads of a zod definition, whichever type it is of. */
 interface Definition {
@@ -7,41 +7,59 @@ interface Definition {
   readonly [key: string]: unknown;
 }
 
-/** Why a zod type cannot be a field, by the type's name. What is missing here is fine, or is looked at closer. */
-const REFUSED: Readonly<Record<string, string>> = {
+/** What `wireSchema` looks into, or what JSON has. */
+const TAKEN = undefined;
+
+/** Why a zod type cannot be a field, by the type's name. Every type that zod has must be here, else this does not compile. */
+const REFUSED: Readonly<Record<z.core.$ZodTypeDef["type"], string | undefined>> = {
   any: "JSON cannot carry just anything: use z.json()",
+  array: TAKEN,
   bigint: "JSON has no bigint: use bigintString",
+  boolean: TAKEN,
   catch: "z.catch() hides that an event is wrong",
   custom: "JSON cannot carry instances of classes: use z.codec()",
   date: "JSON has no dates: use isoDate",
+  default: TAKEN,
+  enum: TAKEN,
   file: "JSON cannot carry files: use base64Bytes",
   function: "JSON cannot carry functions",
+  int: TAKEN,
   intersection: "intersections are not taken: use z.object(…).extend(…)",
+  lazy: TAKEN,
+  literal: TAKEN,
   map: "JSON has no Map: use z.record()",
   nan: "JSON has no NaN",
   never: "no value fits it",
+  nonoptional: TAKEN,
+  null: TAKEN,
+  nullable: TAKEN,
+  number: TAKEN,
+  object: TAKEN,
+  optional: TAKEN,
+  pipe: TAKEN,
+  prefault: TAKEN,
   promise: "an event is what has happened: await the promise before",
+  readonly: TAKEN,
+  record: TAKEN,
   set: "JSON has no Set: use z.array()",
+  string: TAKEN,
   success: "it does not say what was on the wire",
   symbol: "JSON has no symbols",
+  template_literal: TAKEN,
   transform: "a transform has no way back to the wire: use z.codec()",
+  tuple: TAKEN,
   undefined: "JSON has no undefined: use z.null(), z.optional() or notSet()",
+  union: TAKEN,
   unknown: "JSON cannot carry just anything: use z.json()",
   void: "JSON has no undefined: use z.null(), z.optional() or notSet()",
 };
 
-/** The types that are looked into by `wireSchema`, and those that JSON has. */
-const TAKEN: ReadonlySet<string> = new Set(
-  ("array boolean default enum lazy literal nonoptional null nullable number object optional pipe prefault readonly record string " +
-    "template_literal tuple union").split(" "),
-);
-
 /** Why a schema's type cannot be carried by JSON, apart from what it contains. */
 export function typeRefusal(schema: z.ZodType): string | undefined {
   const definition = schema._zod.def as unknown as Definition;
-  const { type } = definition;
-  if (Object.hasOwn(REFUSED, type)) return REFUSED[type];
-  if (!TAKEN.has(type)) return `JSON cannot carry ${type}`;
+  const { type } = schema._zod.def;
+  if (!Object.hasOwn(REFUSED, type)) return `'${type}' is no type of zod's own`;
+  if (REFUSED[type] !== TAKEN) return REFUSED[type];
   if (definition["coerce"] === true) return "z.coerce has no way back to the wire: use z.codec()";
   if (type === "literal" || type === "enum") return literalRefusal([...schema._zod.values ?? []]);
   if (type === "union" && (definition["options"] as unknown[]).length === 0) return "no value fits it";
@@ -64,7 +82,7 @@ function pipeRefusal(definition: Definition): string | undefined {
   const isAsync = [definition["transform"], definition["reverseTransform"]].some(isAsyncFunction);
   if (isAsync) return "its codec is asynchronous, and events are read and written at once";
   const ends = [definition["in"], definition["out"]].map((end) => (end as z.ZodType)._zod.def.type);
-  return ends.includes("transform") ? REFUSED["transform"] : undefined;
+  return ends.includes("transform") ? REFUSED.transform : undefined;
 }
 
 /** Why one of a schema's checks cannot be had in an event. */
@@ -93,24 +111,22 @@ interface Default {
   readonly onWire: boolean;
 }
 
-/** What is wrong with the default of a schema. */
-export function valueRefusal(schema: z.ZodType, { value, again, onWire }: Default): string | undefined {
+/**
+ * Finds a default's value on the wire.
+ *
+ * @throws {TypeError} it does not fit, JSON cannot carry it, or it is another one each time; the message says so of "its default"
+ */
+export function defaultOnWire(schema: z.ZodType, { value, again, onWire }: Default): unknown {
   const wire = (each: unknown): unknown => {
     const result = onWire ? schema.safeDecode(each) : schema.safeEncode(each);
-    if (!result.success) throw new TypeError(`does not fit: ${result.error.issues[0]?.message}`);
-    return onWire ? each : result.data;
+    if (!result.success) throw new TypeError(`its default does not fit: ${result.error.issues[0]?.message}`);
+    const { fault, value: copied } = copyJson(onWire ? each : result.data);
+    if (fault !== undefined) throw new TypeError(`JSON cannot carry its default: ${fault.message}`);
+    return copied;
   };
-  try {
-    const [first, second] = [wire(value), wire(again)];
-    const { fault, value: copied } = copyJson(first);
-    if (fault !== undefined) return `cannot be carried by JSON: ${fault.message}`;
-    if (JSON.stringify(copied) !== JSON.stringify(copyJson(second).value)) {
-      return "is another one each time it is asked for";
-    }
-    return undefined;
-  } catch (error) {
-    return error instanceof TypeError && error.message.startsWith("does not fit")
-      ? error.message
-      : `does not fit: ${error}`;
+  const first = wire(value);
+  if (encodeJson(first) !== encodeJson(wire(again))) {
+    throw new TypeError("its default is another one each time it is asked for");
   }
+  return first;
 }

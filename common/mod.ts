@@ -21,6 +21,6 @@ export type { EventShape, FieldCodec, FieldSchema, OptionalKeys, PayloadOf } fro
 export { Guarantee } from "./guarantee.ts";
 export { InvalidEventError } from "./invalid_event_error.ts";
 export { encodeJson } from "./json.ts";
-export { isSet, NOT_SET, type NotSet, notSet, type NotSetSchema } from "./not_set.ts";
+export { isNotSetSchema, isSet, NOT_SET, type NotSet, notSet, type NotSetSchema } from "./not_set.ts";
 export { defineStreamName, parseStreamName } from "./stream_name.ts";
 export { StreamName } from "./stream_names.ts";

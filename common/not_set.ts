@@ -23,7 +23,18 @@ export type NotSetSchema<S extends FieldSchema> = Omit<S, "_zod"> & {
 /** The memory side of every `notSet` schema. The wire side checks the value in both directions, so this one need not. */
 const inMemory = z.any();
 
-/** Whether a schema was made by {@linkcode notSet}. */
+/**
+ * Whether a schema was made by {@linkcode notSet}.
+ *
+ * @example
+ * ```ts
+ * import { isNotSetSchema, notSet } from "@events-pipeline/common";
+ * import { assertEquals } from "@std/assert";
+ * import { z } from "zod";
+ *
+ * assertEquals([isNotSetSchema(notSet(z.string())), isNotSetSchema(z.string())], [true, false]);
+ * ```
+ */
 export function isNotSetSchema(schema: FieldSchema): boolean {
   const { type, out } = (schema as unknown as z.ZodType)._zod.def as { type: string; out?: unknown };
   return type === "pipe" && out === inMemory;

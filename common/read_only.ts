@@ -8,25 +8,24 @@ function refuse(): never {
 const DATE_SETTERS = Object.getOwnPropertyNames(Date.prototype).filter((name) => name.startsWith("set"));
 
 /** A `Date` whose setters throw. For everything else it is a `Date`, its `constructor` included. */
-const readOnlyDate: object = Object.create(
+const READ_ONLY_DATE: object = Object.create(
   Date.prototype,
   Object.fromEntries(DATE_SETTERS.map((name) => [name, { value: refuse }])),
 );
 
-/** A `URL` whose properties cannot be set, and whose `searchParams` are a copy. */
-const readOnlyUrl: object = Object.create(URL.prototype, {
+/** Put on a `URL`, they make its setters throw, and its `searchParams` a copy. On a prototype they would make it unequal to other `URL`s. */
+const READ_ONLY_URL: PropertyDescriptorMap = {
   ...Object.fromEntries(
     Object.entries(Object.getOwnPropertyDescriptors(URL.prototype)).flatMap(([name, { get, set }]) =>
-      get && set ? [[name, { get, set: refuse, enumerable: true }]] : []
+      get && set ? [[name, { get, set: refuse }]] : []
     ),
   ),
   searchParams: {
     get(this: URL): URLSearchParams {
       return new URLSearchParams(this.search);
     },
-    enumerable: true,
   },
-});
+};
 
 /**
  * Freezes what an event holds: plain objects and arrays at every depth; a `Date` or a `URL` by methods that throw. What else a codec made
@@ -61,8 +60,8 @@ function freeze(value: unknown, depth: number): unknown {
     return Object.freeze(object);
   }
   const prototype = Object.getPrototypeOf(value);
-  if (prototype === Date.prototype) Object.setPrototypeOf(value, readOnlyDate);
-  else if (prototype === URL.prototype) Object.setPrototypeOf(value, readOnlyUrl);
+  if (prototype === Date.prototype) Object.setPrototypeOf(value, READ_ONLY_DATE);
+  else if (prototype === URL.prototype) Object.defineProperties(value, READ_ONLY_URL);
   else return value;
   return Object.freeze(value);
 }

@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { BenchReport } from "../local/bench_report.ts";
-import { isoDate } from "./codecs.ts";
+import { isoDate, urlString } from "./codecs.ts";
 import { defineEvent, type EventDefinition } from "./event.ts";
 import { notSet } from "./not_set.ts";
 
@@ -45,7 +45,7 @@ const samples: readonly Sample[] = [
     payload: texts,
   },
   {
-    what: "10 mixed fields, with constraints, objects in a list, an object",
+    what: "with constraints, a list of objects",
     definition: defineEvent("BenchNested", {
       ...orderFields,
       lines: z.array(z.object({ sku: z.string(), count: z.int() })),
@@ -60,7 +60,7 @@ const samples: readonly Sample[] = [
     },
   },
   {
-    what: "10 mixed fields, with constraints, a Date, notSet, an object",
+    what: "with constraints, a Date, notSet",
     definition: defineEvent("BenchCodecs", {
       ...orderFields,
       at: isoDate,
@@ -75,7 +75,15 @@ const samples: readonly Sample[] = [
     },
   },
   {
-    what: "10 texts, and 3 fields that are unknown",
+    what: "10 texts, one of them a URL",
+    definition: defineEvent("BenchAddress", {
+      ...Object.fromEntries(Object.keys(texts).map((key) => [key, z.string()])),
+      field_9: urlString,
+    }),
+    payload: { ...texts, field_9: new URL("https://example.com/a?b=1") },
+  },
+  {
+    what: "10 texts, and 3 unknown fields",
     definition: defineEvent("BenchUnknown", Object.fromEntries(Object.keys(texts).map((key) => [key, z.string()]))),
     payload: { ...texts, later_1: "x", later_2: { a: [1, 2] }, later_3: null },
   },

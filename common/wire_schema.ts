@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { checkRefusal, typeRefusal, valueRefusal } from "./field_refusals.ts";
+import { checkRefusal, defaultOnWire, typeRefusal } from "./field_refusals.ts";
+import { copyJson } from "./json.ts";
 import { keptField } from "./kept_field.ts";
 import { isNotSetSchema } from "./not_set.ts";
 import { codecAmongAlike } from "./wire_likeness.ts";
@@ -31,7 +32,7 @@ const MAX_SCHEMAS = 10_000;
 export function wireSchema(event: string, shape: Readonly<Record<string, z.ZodType>>): WireSchema {
   const opener = new Opener();
   try {
-    const fields = opener.openFields(shape, { path: event, depth: 0 });
+    const fields = opener.openFields(shape, { path: event, depth: 0, around: [] });
     return { schema: z.object(fields).catchall(keptField()), sameInMemory: opener.sameInMemory };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
@@ -45,6 +46,8 @@ export function wireSchema(event: string, shape: Readonly<Record<string, z.ZodTy
 interface Place {
   readonly path: string;
   readonly depth: number;
+  /** The schemas around it that look at the very same value: wrappers and unions, and no object or array in between. */
+  readonly around: readonly z.core.$ZodType[];
 }
 
 class Opener {
@@ -53,10 +56,10 @@ class Opener {
   readonly #opening = new Set<z.core.$ZodType>();
   sameInMemory = true;
 
-  openFields(shape: Readonly<Record<string, z.ZodType>>, { path, depth }: Place): Record<string, z.ZodType> {
+  openFields(shape: Readonly<Record<string, z.ZodType>>, place: Place): Record<string, z.ZodType> {
     const fields: Record<string, z.ZodType> = {};
     for (const key of Object.keys(shape)) {
-      const field = { path: `${path}.${key}`, depth };
+      const field = within(place, `.${key}`);
       if (key in Object.prototype) throw refusal(field, `every object in JavaScript has a '${key}': name it otherwise`);
       fields[key] = this.#open(shape[key], field);
     }
@@ -68,7 +71,12 @@ class Opener {
     const known = this.#opened.get(schema);
     if (known !== undefined) return known;
     // It contains itself.
-    if (this.#opening.has(schema)) return z.lazy(() => this.#opened.get(schema)!);
+    if (this.#opening.has(schema)) {
+      if (place.around.includes(schema)) {
+        throw refusal(place, "it contains itself, and nothing around it: no value would ever end");
+      }
+      return z.lazy(() => this.#opened.get(schema)!);
+    }
     if (place.depth > MAX_DEPTH || this.#opening.size + this.#opened.size > MAX_SCHEMAS) {
       throw refusal(
         place,
@@ -76,7 +84,7 @@ class Opener {
       );
     }
     this.#opening.add(schema);
-    const opened = this.#openNew(schema as z.ZodType, place);
+    const opened = this.#openNew(schema as z.ZodType, { ...place, around: [...place.around, schema] });
     this.#opening.delete(schema);
     this.#opened.set(schema, opened);
     return opened;
@@ -131,7 +139,7 @@ class Opener {
         `notSet() must be around it all: notSet(z.${definition.type === "nullable" ? "nullable" : "string"}(…))`,
       );
     }
-    return this.#open(inner, within(place, ""));
+    return this.#open(inner, deeper(place));
   }
 
   /** What stands in an array, a record or a union: there JSON has no absence. */
@@ -153,9 +161,18 @@ class Opener {
   #openDefault(schema: z.ZodType, inner: z.ZodType, place: Place): z.ZodType {
     this.sameInMemory = false;
     const { type, defaultValue: value, defaultValue: again } = schema._zod.def as unknown as Definition;
-    const fault = valueRefusal(inner, { value, again, onWire: type === "prefault" });
-    if (fault !== undefined) throw refusal(place, `its default ${fault}`);
-    return rebuild(schema, { innerType: inner });
+    const onWire = type === "prefault";
+    let wire: unknown;
+    try {
+      wire = defaultOnWire(inner, { value, again, onWire });
+    } catch (cause) {
+      throw refusal(place, (cause as Error).message, cause);
+    }
+    const opened = rebuild(schema, { innerType: inner });
+    // Each event has its own: what an event holds is frozen, and the author's value must not be.
+    const fresh = (): unknown => onWire ? copyJson(wire).value : inner.decode(copyJson(wire).value);
+    Object.defineProperty(opened._zod.def, "defaultValue", { get: fresh, enumerable: true, configurable: true });
+    return opened;
   }
 
   #openObject(schema: z.ZodType, definition: Definition, place: Place): z.ZodType {
@@ -170,9 +187,8 @@ class Opener {
     } catch (cause) {
       throw refusal(place, `a getter of it failed: ${(cause as Error).message}`, cause);
     }
-    const inside = within(place, "");
     return rebuild(schema, {
-      shape: this.openFields(shape, inside),
+      shape: this.openFields(shape, place),
       catchall: rest === undefined || rest === "unknown" || rest === "any"
         ? keptField()
         : this.#openValue(catchall, within(place, ".<other>")),
@@ -188,7 +204,7 @@ class Opener {
 
   #openUnion(schema: z.ZodType, definition: Definition, place: Place): z.ZodType {
     const sources = definition["options"] as z.ZodType[];
-    const options = sources.map((option, i) => this.#openValue(option, within(place, `|${i}`)));
+    const options = sources.map((option, i) => this.#openValue(option, deeper(place, `|${i}`)));
     const union = rebuild(schema, { options });
     if (definition["discriminator"] === undefined) {
       const alike = codecAmongAlike(options);
@@ -217,12 +233,12 @@ class Opener {
         cause,
       );
     }
-    return this.#open(inner, within(place, ""));
+    return this.#open(inner, deeper(place));
   }
 
   #openPipe(schema: z.ZodType, definition: Definition, place: Place): z.ZodType {
     this.sameInMemory &&= definition["reverseTransform"] === undefined;
-    const inside = within(place, "");
+    const inside = deeper(place);
     // What travels is the inner side of a codec; the outer side is the program's own business.
     if (definition["reverseTransform"] !== undefined) {
       return rebuild(schema, { in: this.#open(definition["in"], inside) });
@@ -252,8 +268,14 @@ function keyFault(schema: z.ZodType): string | undefined {
   }
 }
 
+/** The place of what is inside of an object, an array or a record. */
 function within({ path, depth }: Place, suffix: string): Place {
-  return { path: `${path}${suffix}`, depth: depth + 1 };
+  return { path: `${path}${suffix}`, depth: depth + 1, around: [] };
+}
+
+/** The place of another schema for the same value. */
+function deeper({ path, depth, around }: Place, suffix = ""): Place {
+  return { path: `${path}${suffix}`, depth: depth + 1, around };
 }
 
 function rebuild(schema: z.ZodType, changes: Readonly<Record<string, unknown>>): z.ZodType {
@@ -272,5 +294,6 @@ function described(schema: z.ZodType, source: z.ZodType): z.ZodType {
 }
 
 function refusal({ path }: Place, reason: string, cause?: unknown): TypeError {
-  return new TypeError(`Cannot use the type of ${path} in an event: ${reason}`, cause === undefined ? {} : { cause });
+  const where = path.length > 200 ? `${path.slice(0, 200)}…` : path;
+  return new TypeError(`Cannot use the type of ${where} in an event: ${reason}`, cause === undefined ? {} : { cause });
 }
