@@ -17,6 +17,7 @@ export type {
   Json,
   PatternForm,
   Presence,
+  Refined,
   SampleForm,
   Snapshot,
   TypeForm,

@@ -53,7 +53,8 @@ export interface FieldForm {
 /** What a codec makes of a sample from the wire: the sample as JSON text, and the value in memory in words. */
 export type SampleForm = readonly [wire: string, memory: string];
 
-interface Refined {
+/** What types of every kind may have. */
+export interface Refined {
   /** The source text of checks that are program code. */
   readonly refinements?: readonly string[];
 }
