@@ -59,6 +59,11 @@ export interface CompatReport {
   readonly remarks: readonly string[];
 }
 
+/** How events and stream names are defined, and in which files. */
+const DEFINITIONS = ["defineEvent(", "defineStreamName("];
+const ENDINGS = [".ts", ".tsx", ".mts", ".js", ".mjs"];
+const IS_TEST = /(_test|\.test|\.spec|_bench)\.[a-z]+$/;
+
 const EMPTY: Snapshot = { format: 1, events: {}, streams: {} };
 
 /**
@@ -94,6 +99,7 @@ export async function checkCompat(options: CheckCompatOptions): Promise<CompatRe
     );
     const modes = [mode, ...Object.values(file.events).map((override) => override.mode)];
     const history = modes.some(isTransitive) ? await work.history(base.commit, modules, remarks) : [];
+    if (Object.keys(now.events).length === 0) remarks.push(`${options.schemas} exports no event`);
     const findings = checkSnapshots({ revision: base.revision, snapshot: older }, now, {
       ...{ mode, file, today: options.today, history },
     });
@@ -133,6 +139,7 @@ class Work {
     commit: string,
     modules: readonly string[],
     remarks: string[],
+    isOld = false,
   ): Promise<Snapshot> {
     const { baseSchemas, signal } = this.#options;
     if (baseSchemas === "none") return EMPTY;
@@ -143,11 +150,12 @@ class Work {
     const moved = baseSchemas === undefined
       ? undefined
       : pathInside(this.#repository, this.#options, baseSchemas, "--base-schemas");
+    const isMissing = !existsSync(join(folder, moved ?? schemas!));
     const there = [moved ?? schemas!, ...streams].filter((path) => existsSync(join(folder, path)));
-    if (!existsSync(join(folder, moved ?? schemas!))) {
+    if (isMissing && !isOld) {
       await this.#assertNoneElsewhere(revision, commit, moved ?? schemas!);
     }
-    if (there.length === 0 || there[0] !== (moved ?? schemas)) {
+    if (isMissing) {
       remarks.push(
         `${revision} has no ${moved ?? schemas}: there is nothing to compare with, and every event counts as new`,
       );
@@ -181,7 +189,7 @@ class Work {
     for (const [revision, commit] of revisions) {
       if (seen.has(commit)) continue;
       seen.add(commit);
-      snapshots.push({ revision, snapshot: await this.snapshotCommit(revision, commit, modules, []) });
+      snapshots.push({ revision, snapshot: await this.snapshotCommit(revision, commit, modules, remarks, true) });
     }
     return snapshots;
   }
@@ -200,12 +208,16 @@ class Work {
       }
     };
     for (const path of modules) await visit(path);
+    // What is imported under another name than a path is found by what it says.
+    for (const path of await this.#repository.filesWith(undefined, DEFINITIONS, ENDINGS)) {
+      if (!IS_TEST.test(path)) await visit(path);
+    }
     return [...found];
   }
 
   async #assertNoneElsewhere(revision: string, commit: string, schemas: string): Promise<void> {
-    const files = await this.#repository.filesWith(commit, "defineEvent(", [".ts", ".js", ".tsx", ".mts"]);
-    const modules = files.filter((path) => !/(_test|\.test|_bench)\.[a-z]+$/.test(path));
+    const files = await this.#repository.filesWith(commit, ["defineEvent("], ENDINGS);
+    const modules = files.filter((path) => !IS_TEST.test(path));
     if (modules.length === 0) return;
     throw new CannotCheckError(
       `Cannot find ${schemas} in ${revision}, though it defines events in ${modules.slice(0, 3).join(", ")}. ` +

@@ -113,23 +113,19 @@ export class GitRepository {
     return stdout.split("\n").filter((line) => line !== "");
   }
 
-  /** The files of a commit that contain a text, as paths from the root. */
-  async filesWith(commit: string, text: string, endings: readonly string[]): Promise<readonly string[]> {
-    const globs = endings.map((ending) => `*${ending}`);
+  /** The files of a commit, or of the checkout, that contain one of some texts, as paths from the root. */
+  async filesWith(
+    commit: string | undefined,
+    texts: readonly string[],
+    endings: readonly string[],
+  ): Promise<readonly string[]> {
     const { code, stdout } = await this.#git([
-      "grep",
-      "--name-only",
-      "-z",
-      "--fixed-strings",
-      "-e",
-      text,
-      commit,
-      "--",
-      ...globs,
+      ...["grep", "--name-only", "-z", "--fixed-strings", ...texts.flatMap((text) => ["-e", text])],
+      ...(commit === undefined ? ["--untracked"] : [commit]),
+      ...["--", ...endings.map((ending) => `*${ending}`)],
     ]);
-    return code === 0
-      ? stdout.split("\0").filter((line) => line !== "").map((line) => line.slice(commit.length + 1))
-      : [];
+    const files = code === 0 ? stdout.split("\0").filter((line) => line !== "") : [];
+    return commit === undefined ? files : files.map((line) => line.slice(commit.length + 1));
   }
 
   /**

@@ -67,7 +67,7 @@ export async function snapshotTree(tree: SourceTree, options: TreeOptions): Prom
       (tree.isCheckout
         ? "Schema modules are loaded without any permission: they may import, and nothing else. Mend it, and check again"
         : "Its dependencies are those of its own deno.json and deno.lock. " +
-          "If that revision never loaded, compare with another one: --base REVISION"),
+          "If that revision never loaded, compare with another one: --base REVISION, and with newer ones only: --history N"),
   );
 }
 
