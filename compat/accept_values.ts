@@ -36,7 +36,13 @@ export function compareStrings(writer: Of<"string">, reader: Of<"string">, repor
     report(PATTERN, words(writer) || "no pattern", words(reader));
   }
   const formats = reader.formats.filter((format) => !writer.formats.some((own) => implies(own, format)));
-  if (formats.length > 0) report(FORMAT, describeType(writer), describeType(reader));
+  if (formats.length > 0) {
+    const [sent, taken] = [describeType(writer), describeType(reader)];
+    // The same format in the words of two versions of zod.
+    const pattern = (of: Of<"string">): string =>
+      sent === taken ? of.formats.map((format) => ` /${format.pattern?.source ?? ""}/`).join("") : "";
+    report(FORMAT, sent + pattern(writer), taken + pattern(reader));
+  }
 }
 
 /** Whether every text of a format has the other one too, as far as is known. */
