@@ -167,8 +167,10 @@ export interface BackloggedStreams {
   readonly backlogged: readonly BackloggedStream[];
   /** The session's backend. */
   readonly backendPid: number;
-  /** Which run of which server it is. */
+  /** Which run of which server it is, and which life of the table. */
   readonly incarnation: string;
+  /** The highest id that was given out; a bigint as text. */
+  readonly lastId: string;
 }
 
 /**
@@ -177,7 +179,7 @@ export interface BackloggedStreams {
  */
 export async function readBackloggedStreams(sql: Sql, known: readonly StreamFloor[]): Promise<BackloggedStreams> {
   const rows = await sql<
-    { stream_name: string | null; oldest: string | null; backend_pid: number; incarnation: string }[]
+    { stream_name: string | null; oldest: string | null; backend_pid: number; incarnation: string; last_id: string }[]
   >`
     WITH known AS (
       SELECT stream, floor, lead(stream) OVER (ORDER BY stream) AS next
@@ -209,14 +211,18 @@ export async function readBackloggedStreams(sql: Sql, known: readonly StreamFloo
         SELECT stream_name, oldest FROM hop WHERE stream_name <> gap.stream
       ) AS o
     )
-    SELECT b.stream_name, b.oldest::text, pg_backend_pid() AS backend_pid, pg_postmaster_start_time()::text AS incarnation
-    FROM (SELECT 1) AS always LEFT JOIN backlogged b ON true`;
+    SELECT b.stream_name, b.oldest::text, always.*
+    FROM (SELECT pg_backend_pid() AS backend_pid,
+                  coalesce(pg_sequence_last_value('events.outbox_event_id_seq'), 0)::text AS last_id,
+                  concat(pg_postmaster_start_time(), ' ', pg_relation_filenode('events.outbox_event')) AS incarnation
+           OFFSET 0) AS always LEFT JOIN backlogged b ON true`;
   return {
     backlogged: rows.flatMap(({ stream_name: stream, oldest }) =>
       stream === null || oldest === null ? [] : [{ stream, oldest }]
     ),
     backendPid: rows[0]!.backend_pid,
     incarnation: rows[0]!.incarnation,
+    lastId: rows[0]!.last_id,
   };
 }
 
