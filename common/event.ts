@@ -114,7 +114,7 @@ export function defineEvent<const Name extends string, Shape extends EventShape>
     aliases: Object.freeze([...aliases]),
     create(payload: PayloadInput<PayloadOf<Shape>>): Made {
       const onWire = codec.toWire(payload);
-      const text = encodeJson(onWire);
+      const text = written(name, onWire);
       const event = Object.freeze({ type: name, payload: codec.fromOwnWire(onWire) as PayloadOf<Shape> });
       texts.set(event, text);
       return event;
@@ -126,9 +126,18 @@ export function defineEvent<const Name extends string, Shape extends EventShape>
       if (event.type !== name) {
         throw new InvalidEventError(`Cannot write an event '${event.type}' as '${name}': its type must be '${name}'`);
       }
-      return texts.get(event) ?? encodeJson(codec.toWire(event.payload));
+      return texts.get(event) ?? written(name, codec.toWire(event.payload));
     },
   });
   registerEvent(definition);
   return definition;
+}
+
+/** The schema has seen to it that JSON can carry it, but for nesting that a codec of the author's own has made. */
+function written(name: string, wire: unknown): string {
+  try {
+    return encodeJson(wire);
+  } catch (cause) {
+    throw new InvalidEventError(`Cannot write the event '${name}': ${(cause as Error).message}`, { cause });
+  }
 }

@@ -63,6 +63,9 @@ export function typeRefusal(schema: z.ZodType): string | undefined {
   if (definition["coerce"] === true) return "z.coerce has no way back to the wire: use z.codec()";
   if (type === "literal" || type === "enum") return literalRefusal([...schema._zod.values ?? []]);
   if (type === "union" && (definition["options"] as unknown[]).length === 0) return "no value fits it";
+  if (type === "record" && definition["mode"] === "loose") {
+    return "z.looseRecord() lets in what it does not look at: use z.record() or z.object({}).catchall()";
+  }
   if (type === "pipe") return pipeRefusal(definition);
   return undefined;
 }

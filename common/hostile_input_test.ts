@@ -237,4 +237,8 @@ Deno.test("what a codec or a check of the author's own throws becomes an Invalid
     "'HostileTestBroken': a codec or check of it failed: no way in",
   );
   assertThrows(() => Broken.create({ field: "x" }), InvalidEventError, "no way out");
+  const deep = z.codec(z.json(), z.int(), { decode: Number, encode: (levels) => JSON.parse(nested(levels, "[", "]")) });
+  const Deep = defineEvent("HostileTestDeep", { field: deep });
+  assertEquals(Deep.encode(Deep.create({ field: 3 })), '{"field":[[[]]]}');
+  assertThrows(() => Deep.create({ field: 100 }), InvalidEventError, "nested deeper than 100 levels");
 });

@@ -116,6 +116,7 @@ const refused: Record<string, readonly [type: unknown, path: string, reason: Reg
     "",
     /notSet\(\) must be around it/,
   ],
+  "z.looseRecord()": [z.looseRecord(z.string().regex(/^a/), z.int()), "", /lets in what it does not look at/],
   "numbers as keys": [z.record(z.number(), z.string()), ".<key>", /must be text/],
   "a codec in keys": [z.record(upper, z.string()), ".<key>", /must be text/],
   "a key that every object has": [z.record(z.enum(["a", "constructor"]), z.string()), ".<key>", /'constructor'/],
