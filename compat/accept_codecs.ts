@@ -24,21 +24,25 @@ export function compareCodecs(
     context.refuse(CODEC_PUT_ON, path, describeType(writer), describeType(reader));
     return;
   }
-  compareMemory(context, writer, reader, path);
-  compareMeaning(context, writer, reader, path);
+  // What memory refuses shows in the samples as well, and is told once.
+  if (isMemoryTaken(context, writer, reader, path)) compareMeaning(context, writer, reader, path);
 }
 
-/** What is checked in memory, after the codec, narrows what is taken from the wire. */
-function compareMemory(context: Context, writer: Codec, reader: Codec, path: string): void {
-  if (writer.memory.kind === "opaque" && reader.memory.kind === "opaque") {
+/** Whether what is checked in memory, after the codec, narrows nothing of what is taken from the wire; reports it if it does. */
+function isMemoryTaken(context: Context, writer: Codec, reader: Codec, path: string): boolean {
+  const [sent, taken] = [writer.memory, reader.memory];
+  if (sent.kind === taken.kind) {
     // What it is in memory shows in the samples; its source text may change with the library that made it.
-    const { name, source } = reader.memory;
-    return context.compare({ ...writer.memory, name, source }, reader.memory, path);
+    const alike = sent.kind === "opaque" && taken.kind === "opaque"
+      ? { ...sent, name: taken.name, source: taken.source }
+      : sent;
+    const memory = context.attempt(alike, taken, path);
+    context.adopt(memory);
+    return memory.refusals.length === 0;
   }
-  if (writer.memory.kind === reader.memory.kind) return context.compare(writer.memory, reader.memory, path);
-  if (isLimited(reader.memory)) {
-    context.refuse(REFINEMENT, path, describeType(writer.memory), describeType(reader.memory));
-  }
+  if (!isLimited(taken)) return true;
+  context.refuse(REFINEMENT, path, describeType(sent), describeType(taken));
+  return false;
 }
 
 function isLimited(memory: TypeForm): boolean {

@@ -71,21 +71,24 @@ function matchBranch(
     );
     return -1;
   }
-  const tries = branches.map((branch) => context.attempt(sent, branch, path));
-  const first = tries.findIndex(({ refusals }) => refusals.length === 0);
+  // Branches that have no value in common are not tried: with unions inside unions, the tries would multiply.
+  const tries = branches.map((branch) =>
+    areDisjoint(writer, branch, context.writer, context.reader) ? undefined : context.attempt(sent, branch, path)
+  );
+  const first = tries.findIndex((attempt) => attempt?.refusals.length === 0);
   if (first >= 0) {
-    const taken = tries.filter(({ refusals }) => refusals.length === 0);
+    const taken = tries.flatMap((attempt) => attempt?.refusals.length === 0 ? [attempt] : []);
     context.adopt(taken.reduce((a, b) => b.habits.length < a.habits.length ? b : a));
     return first;
   }
-  const alike = tries.filter((_, i) => !areDisjoint(writer, branches[i]!, context.writer, context.reader));
+  const alike = tries.filter((attempt) => attempt !== undefined);
   if (alike.length === 1) context.adopt(alike[0]!);
   else if (writer.kind === "null") context.refuse(NULLABLE, path, "null", describeUnion(branches));
   else if (writer.kind === "literal" && branches.some((branch) => context.reader(branch).kind === "literal")) {
     context.refuse(ENUM_MEMBER, path, describeType(writer), describeUnion(branches));
   } else {
     const similar = sameKind(context, writer, branches);
-    if (similar.length === 1 && !insideUnion) context.adopt(tries[similar[0]!]!);
+    if (similar.length === 1 && !insideUnion) context.adopt(context.attempt(sent, branches[similar[0]!]!, path));
     else context.refuse(insideUnion ? UNION_BRANCH : TYPE, path, describeType(writer), describeUnion(branches));
   }
   return -1;

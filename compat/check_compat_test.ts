@@ -50,7 +50,12 @@ async function programsOf(repository: ScratchRepository): Promise<readonly strin
 
 Deno.test("check-compat touches neither the checkout nor git's index, and leaves nothing behind", async () => {
   await using repository = await changedRepository();
-  await repository.write({ "staged.txt": "staged", "README.md": "changed" });
+  const { imports } = JSON.parse(await Deno.readTextFile(join(repository.folder, "deno.json")));
+  const config = { imports, lock: { frozen: true }, vendor: true, nodeModulesDir: "auto" };
+  await repository.write({
+    ...{ "staged.txt": "staged", "README.md": "changed", "deno.json": JSON.stringify(config) },
+    "deno.lock": JSON.stringify({ version: "5", specifiers: {} }),
+  });
   await repository.git("add", "staged.txt");
   const before = await fingerprint(repository.folder);
   const { code, stdout } = await repository.check(["--base", "HEAD"]);

@@ -42,10 +42,13 @@ export async function snapshotTree(tree: SourceTree, options: TreeOptions): Prom
   const signal = options.signal === undefined ? limit : AbortSignal.any([options.signal, limit]);
   const command = new Deno.Command(Deno.execPath(), {
     args: [
-      ...["run", "--no-prompt", "--quiet"],
+      ...["run", "--no-prompt", "--quiet", "--vendor=false"],
       ...(config === undefined ? [] : ["--config", config]),
       ...await lockFlags(tree, options, mark),
-      ...(tree.isCheckout ? [] : ["--node-modules-dir=none"]),
+      // Deno may fill the folder node_modules. Where that is npm's, it is needed and left as it is.
+      ...(tree.isCheckout && nearest(tree, options.modules[0]!, ["package.json"]) !== undefined
+        ? []
+        : ["--node-modules-dir=none"]),
       program,
     ],
     cwd: tree.folder,
@@ -87,18 +90,18 @@ function programText(tree: SourceTree, modules: readonly string[], mark: string)
   ].join("\n");
 }
 
-/** In the user's checkout, a copy of the lock file is used: Deno may add to it. */
+/** In the user's checkout, a copy of the lock file is used, for Deno adds to it what this program imports. */
 async function lockFlags(
   tree: SourceTree,
   { modules, workFolder }: TreeOptions,
   mark: string,
 ): Promise<readonly string[]> {
-  if (!tree.isCheckout) return [];
+  if (!tree.isCheckout) return ["--frozen=false"];
   const lock = nearest(tree, modules[0]!, ["deno.lock"]);
   if (lock === undefined) return ["--no-lock"];
   const copy = join(workFolder, `${mark}.lock`);
   await Deno.copyFile(lock, copy);
-  return ["--lock", copy];
+  return ["--lock", copy, "--frozen=false"];
 }
 
 /** The nearest file of a name, from a module's folder up to the tree's own. */

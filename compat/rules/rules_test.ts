@@ -33,6 +33,12 @@ const events = (old: Snapshot["events"], now: Snapshot["events"], mode: Mode = "
 });
 
 const seconds = z.codec(z.number(), z.date(), { decode: (s) => new Date(s * 1000), encode: (d) => d.getTime() / 1000 });
+const plainMillis = { decode: (ms: number) => new Date(ms), encode: (date: Date) => date.getTime() };
+const isoDate = z.codec(z.iso.datetime(), z.date(), {
+  decode: (text) => new Date(text),
+  encode: (date) => date.toISOString(),
+});
+const upper = z.codec(z.iso.datetime(), z.string(), { decode: (text) => text.slice(0, 10), encode: (text) => text });
 const millis = z.codec(z.number(), z.date(), { decode: (ms) => new Date(ms), encode: (d) => d.getTime() });
 const waiver: Waiver = { rule: "field-removed", event: "E", path: "f", reason: "Nobody reads it", date: "2026-01-01" };
 const [same, other] = [snapshotWith({ f: z.string() }), snapshotWith({})];
@@ -111,6 +117,53 @@ for (const [rule, { old, now, mode = "additive", path = "f", file = {} }] of Obj
     assertEquals(others, rule === "waiver-expired" ? ["breaking field-removed f"] : []);
   });
 }
+
+Deno.test("narrower in other ways than the minimal pairs", () => {
+  const narrower: readonly (readonly [rule: string, old: z.ZodType, now: z.ZodType])[] = [
+    ["bound-tightened", z.number().min(1), z.number().gt(1)],
+    ["bound-tightened", z.number().max(1), z.number().lt(1)],
+    ["bound-tightened", z.number(), z.float32()],
+    ["bound-tightened", z.int(), z.uint32()],
+    ["length-tightened", z.string().max(9), z.string().max(8)],
+    ["length-tightened", z.array(z.int()), z.array(z.int()).min(1)],
+    ["pattern-tightened", z.string().regex(/a/), z.string().regex(/a/i)],
+    ["pattern-tightened", z.string(), z.templateLiteral(["a-", z.int()])],
+    ["format-tightened", z.iso.datetime({ offset: true }), z.iso.datetime()],
+    ["format-tightened", z.iso.datetime(), z.iso.datetime({ precision: 3 })],
+    ["format-tightened", z.uuid(), z.uuidv4()],
+    ["format-tightened", z.url(), z.url({ protocol: /^https$/ })],
+    ["format-tightened", z.string().startsWith("a"), z.string().startsWith("ab")],
+    ["multiple-of-tightened", z.number().multipleOf(0.1), z.number().multipleOf(0.25)],
+    ["type-changed", z.string(), z.enum(["a", "b"])],
+    ["type-changed", z.string(), z.array(z.string())],
+    ["type-changed", z.any(), z.string()],
+    ["type-changed", z.string().nullable(), z.int().nullable()],
+    ["type-changed", z.record(z.string(), z.int()), z.array(z.int())],
+    ["type-changed", z.iso.datetime(), millis],
+    ["enum-member-removed", z.boolean(), z.literal(true)],
+    ["enum-member-removed", z.enum(["a", "bcd"]), z.string().max(2)],
+    ["nullable-dropped", z.union([z.string(), z.int(), z.null()]), z.union([z.string(), z.int()])],
+    ["object-closed", z.object({}), z.strictObject({})],
+    ["object-closed", z.looseObject({}), z.object({}).catchall(z.int())],
+    ["object-closed", z.object({ a: z.int() }), z.record(z.string(), z.int())],
+    ["required-field-added", z.record(z.string(), z.int()), z.looseObject({ a: z.int() })],
+    ["required-field-added", z.record(z.enum(["a"]), z.int()), z.record(z.enum(["a", "b"]), z.int())],
+    ["field-made-required", z.string().default("a"), z.string()],
+    ["field-made-required", notSet(z.string()), z.string()],
+    ["record-key-narrowed", z.record(z.string(), z.int()), z.record(z.uuid(), z.int())],
+    ["tuple-length-tightened", z.tuple([z.int()], z.int()), z.tuple([z.int()])],
+    ["length-tightened", z.tuple([z.int()], z.int()), z.array(z.int()).max(3)],
+    ["codec-changed", isoDate, upper],
+    ["refinement-tightened", z.int().refine((n) => n !== 1), z.int().refine((n) => n !== 2)],
+    ["bound-tightened", millis, z.codec(z.number(), z.date().min(new Date(0)), plainMillis)],
+    ["union-meaning-changed", z.string(), z.xor([z.string(), z.string().min(3)])],
+  ];
+  for (const [rule, old, now] of narrower) {
+    const breaking = check(snapshotWith({ f: old }), snapshotWith({ f: now }), "backward")
+      .filter(({ severity }) => severity === "breaking").map((finding) => finding.rule.id);
+    assertEquals(breaking, [rule]);
+  }
+});
 
 type Tree = { readonly value: number; readonly children: readonly Tree[] };
 const tree = (value: z.ZodType<number>): z.ZodType<Tree> => {

@@ -118,6 +118,7 @@ function mutateHere(spec: Spec, random: Random): Spec {
           { min: step(spec.min, random) },
           { max: step(spec.max, random) },
           { int: !spec.int },
+          { exclusive: !spec.exclusive },
           { step: pick(random, [undefined, ...STEPS]) },
         ]),
       } as Of<"number">);

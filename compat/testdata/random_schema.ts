@@ -14,6 +14,7 @@ export type Spec =
   | {
     readonly kind: "number";
     readonly int: boolean;
+    readonly exclusive?: boolean;
     readonly min?: number;
     readonly max?: number;
     readonly step?: number;
@@ -115,6 +116,7 @@ export const { spec, fields } = fc.letrec<{ spec: Spec; leaf: Spec; fields: read
     fc.record({
       kind: fc.constant("number" as const),
       int: fc.boolean(),
+      exclusive: fc.boolean(),
       min: optional(small),
       max: optional(small.map((n) => n + 4)),
       step: optional(fc.constantFrom(...STEPS)),
@@ -206,8 +208,8 @@ export function build(spec: Spec): z.ZodType {
     }
     case "number": {
       let type: z.ZodNumber = spec.int ? z.int() : z.number();
-      if (spec.min !== undefined) type = type.min(spec.min);
-      if (spec.max !== undefined) type = type.max(spec.max);
+      if (spec.min !== undefined) type = spec.exclusive ? type.gt(spec.min) : type.min(spec.min);
+      if (spec.max !== undefined) type = spec.exclusive ? type.lt(spec.max) : type.max(spec.max);
       return spec.step === undefined ? type : type.multipleOf(spec.step);
     }
     case "boolean":
