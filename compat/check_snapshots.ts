@@ -92,7 +92,9 @@ export function checkSnapshots(base: OlderSnapshot, now: Snapshot, options: Chec
   const strangers = Object.keys(file.events).filter((event) => !known.has(event) && !Object.hasOwn(now.events, event));
   return [
     ...applyWaivers([...findings.values()].sort(byPlace), file.waivers, options.today),
-    ...strangers.map((event) => housekeeping(OVERRIDE_UNUSED, { event, path: "" }, `mode ${file.events[event]!.mode}`)),
+    ...strangers.map((event) =>
+      housekeeping(OVERRIDE_UNUSED, { event, path: "" }, `mode ${file.events[event]!.mode}`, "no such event")
+    ),
   ];
 }
 
@@ -135,8 +137,8 @@ function applyWaivers(findings: readonly Finding[], waivers: readonly Waiver[], 
     const words = `${waiver.rule}, agreed on ${waiver.date}${
       waiver.until === undefined ? "" : ` until ${waiver.until}`
     }`;
-    if (isExpired(waiver, today)) return [housekeeping(WAIVER_EXPIRED, waiver, words)];
-    return used.has(waiver) ? [] : [housekeeping(WAIVER_UNUSED, waiver, words)];
+    if (isExpired(waiver, today)) return [housekeeping(WAIVER_EXPIRED, waiver, words, `today is ${today}`)];
+    return used.has(waiver) ? [] : [housekeeping(WAIVER_UNUSED, waiver, words, "nothing that it fits")];
   });
   return [...judged, ...faults];
 }
@@ -150,15 +152,15 @@ function isExpired({ until }: Waiver, today: string): boolean {
   return until !== undefined && until < today;
 }
 
-function housekeeping(rule: Rule, place: Pick<Waiver, "event" | "stream" | "path">, words: string): Finding {
+function housekeeping(rule: Rule, place: Pick<Waiver, "event" | "stream" | "path">, old: string, now: string): Finding {
   return {
     rule,
     severity: "breaking",
     ...(place.event === undefined ? {} : { event: place.event }),
     ...(place.stream === undefined ? {} : { stream: place.stream }),
     path: place.path,
-    old: words,
-    new: "nothing that it fits",
+    old,
+    new: now,
     breaks: [],
     why: Object.values(rule.why),
     against: [],
