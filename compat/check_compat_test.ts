@@ -164,6 +164,17 @@ Deno.test("check-compat names a revision that does not load, and lets schemas do
   );
 });
 
+Deno.test("check-compat misses the file of stream names when it is gone", async () => {
+  await using repository = await ScratchRepository.make();
+  const streams = `import { defineStreamName } from "@events-pipeline/common";
+export const StreamName = { ORDERS: defineStreamName("stream:orders:events") };\n`;
+  await repository.commit("schemas and a stream", { ...orders(), "common/stream_names.ts": streams });
+  await Deno.remove(join(repository.folder, "common/stream_names.ts"));
+  const { code, stdout } = await repository.check(["--base", "HEAD"]);
+  assertEquals(code, 1);
+  assertStringIncludes(stdout, "BREAKING stream-removed: stream:orders:events  common/schemas/mod.ts:1\n");
+});
+
 Deno.test("check-compat does not take a schema module that was moved for a new one", async () => {
   await using repository = await ScratchRepository.make();
   await repository.commit("schemas", orders());

@@ -60,11 +60,8 @@ function verdict({ findings }: CompatReport): 0 | 1 {
 async function options(): Promise<CheckCompatOptions> {
   const folder = Deno.cwd();
   const mode = flags.mode === undefined ? undefined : parseMode(flags.mode);
-  const streams = flags.streams.length > 0
-    ? flags.streams
-    : existsSync(resolve(folder, DEFAULT_STREAMS))
-    ? [DEFAULT_STREAMS]
-    : [];
+  // Also when the checkout has no such file: the base may have had it.
+  const streams = flags.streams.length > 0 ? flags.streams : [DEFAULT_STREAMS];
   const missing = flags.streams.find((path) => !existsSync(resolve(folder, path)));
   if (missing !== undefined) {
     throw new CannotCheckError(`Cannot find ${missing}: --streams must name modules that exist`);
