@@ -197,8 +197,9 @@ export const { spec, fields } = fc.letrec<{ spec: Spec; leaf: Spec; fields: read
   ) as fc.Arbitrary<Spec>,
 }));
 
-/** Builds the schema of zod. */
-export function build(spec: Spec): z.ZodType {
+/** Builds the schema of zod; `closed`, so that it refuses every field that it does not name. */
+export function build(spec: Spec, closed = false): z.ZodType {
+  const open = closed ? z.strictObject : z.looseObject;
   switch (spec.kind) {
     case "string": {
       let type: z.ZodString = spec.format === undefined ? z.string() : FORMATS[spec.format]() as unknown as z.ZodString;
@@ -219,48 +220,49 @@ export function build(spec: Spec): z.ZodType {
     case "literal":
       return z.literal(spec.values);
     case "array": {
-      let type = z.array(build(spec.of));
+      let type = z.array(build(spec.of, closed));
       if (spec.min !== undefined) type = type.min(spec.min);
       return spec.max === undefined ? type : type.max(spec.max);
     }
     case "tuple": {
       const items = spec.items.map((item, i) =>
-        spec.optional && i === spec.items.length - 1 ? build(item).optional() : build(item)
+        spec.optional && i === spec.items.length - 1 ? build(item, closed).optional() : build(item, closed)
       );
       const tuple = z.tuple(items as [z.ZodType, ...z.ZodType[]]);
-      return spec.rest === undefined ? tuple : tuple.rest(build(spec.rest));
+      return spec.rest === undefined ? tuple : tuple.rest(build(spec.rest, closed));
     }
     case "object": {
-      const object = z.object(shapeOf(spec.fields));
-      return spec.unknown === "kept" ? object.loose() : spec.unknown === "refused" ? object.strict() : object;
+      const object = z.object(shapeOf(spec.fields, closed));
+      if (closed || spec.unknown === "refused") return object.strict();
+      return spec.unknown === "kept" ? object.loose() : object;
     }
     case "record":
-      return z.record(build(spec.key) as z.ZodString, build(spec.of));
+      return z.record(build(spec.key, closed) as z.ZodString, build(spec.of, closed));
     case "union":
-      return z.union(spec.of.map(build));
+      return z.union(spec.of.map((branch) => build(branch, closed)));
     case "tagged":
       return z.discriminatedUnion(
         "kind",
-        spec.of.map(({ tag, fields }) => z.looseObject({ ...shapeOf(fields), kind: z.literal(tag) })) as unknown as [
+        spec.of.map(({ tag, fields }) => open({ ...shapeOf(fields, closed), kind: z.literal(tag) })) as unknown as [
           z.ZodObject,
         ],
       );
     case "nullable":
-      return build(spec.of).nullable();
+      return build(spec.of, closed).nullable();
     case "codec":
       return CODECS[spec.codec]();
     case "list": {
-      const node: z.ZodType = z.lazy(() => z.looseObject({ value, next: node.nullable() }));
-      const value = build(spec.of);
+      const node: z.ZodType = z.lazy(() => open({ value, next: node.nullable() }));
+      const value = build(spec.of, closed);
       return node;
     }
   }
 }
 
 /** Builds the schemas of fields. */
-export function shapeOf(fields: readonly FieldSpec[]): Record<string, z.ZodType> {
+export function shapeOf(fields: readonly FieldSpec[], closed = false): Record<string, z.ZodType> {
   return Object.fromEntries(fields.map(({ name, presence, of }) => {
-    const type = build(of);
+    const type = build(of, closed);
     switch (presence) {
       case "required":
         return [name, type];
