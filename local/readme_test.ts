@@ -15,17 +15,22 @@ for (const [readme, count] of [["README.md", 4], ["consumer/README.md", 1]] as c
   });
 }
 
-for (const [task, readme] of [["publisher", "publisher/README.md"], ["consume", "consumer/README.md"]] as const) {
+for (
+  const [task, readme] of [["publisher", "publisher/README.md"], ["consume", "consumer/README.md"], [
+    "check-compat",
+    "compat/README.md",
+  ]] as const
+) {
   Deno.test(`${readme} shows what deno task ${task} --help prints`, async () => {
     const { stdout } = await runTask(task, { args: ["--help"], environment: {} });
     assert((await read(readme)).includes(stdout.trim()));
   });
 }
 
-Deno.test("ARCHITECTURE.md names files that exist, and each file of publisher and consumer", async () => {
+Deno.test("ARCHITECTURE.md names files that exist, and each file of publisher, consumer and compat", async () => {
   const text = await read("ARCHITECTURE.md");
   const there = new Set<string>();
-  const inside = ["consumer/control", "consumer/isolation", "consumer/testing"];
+  const inside = ["consumer/control", "consumer/isolation", "consumer/testing", "compat", "compat/rules"];
   for (const member of ["common", "producer", "publisher", "consumer", ...inside, "archiver", "checker", "local"]) {
     for await (const { name } of Deno.readDir(resolve(root, member))) there.add(name);
   }
