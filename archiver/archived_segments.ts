@@ -24,7 +24,7 @@ export class DamagedSegmentError extends Error {
 export async function* listSegments(store: ObjectStore, stream: string): AsyncGenerator<ArchivedSegment> {
   let day: string | undefined;
   let segments: ArchivedSegment[] = [];
-  for await (const key of store.list(segmentFolder(stream))) {
+  for await (const { key } of store.list(segmentFolder(stream))) {
     const folder = key.slice(0, key.lastIndexOf("/"));
     if (folder !== day) {
       yield* inOrder(segments);

@@ -7,7 +7,14 @@
 export { type ArchiverOptions, runArchiver } from "./archiver.ts";
 export { ArchiveHistory } from "./archive_history.ts";
 export { type ArchivedSegment, DamagedSegmentError, listSegments, readSegment } from "./archived_segments.ts";
-export type { ObjectHead, ObjectStore, StoredObject } from "./object_store.ts";
+export {
+  type ListedObject,
+  type ListOptions,
+  MissingObjectError,
+  type ObjectHead,
+  type ObjectStore,
+  type StoredObject,
+} from "./object_store.ts";
 export { makeSegment, type Segment, type SegmentRecord } from "./segment.ts";
 export { openStore } from "./open_store.ts";
 export { archiveUrlSetting, isArchiveUrl, s3OptionsOf, type StoreSettings, storeSettings } from "./store_settings.ts";

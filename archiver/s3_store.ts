@@ -1,4 +1,5 @@
 import {
+  DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
@@ -6,7 +7,7 @@ import {
   S3Client,
   S3ServiceException,
 } from "@aws-sdk/client-s3";
-import type { ObjectHead, ObjectStore } from "./object_store.ts";
+import { MissingObjectError, type ObjectHead, type ObjectStore } from "./object_store.ts";
 
 /** How an S3 bucket is reached, where the AWS SDK's own settings (`AWS_REGION`, `AWS_ENDPOINT_URL_S3`, …) do not say. */
 export interface S3Options {
@@ -66,17 +67,20 @@ export function openS3Store(bucket: string, prefix: string, options: S3Options =
         throw new Error(`Cannot put ${object.Key}: the bucket holds another object under this key`, { cause: error });
       }
     },
-    async *list(folder) {
-      let after: string | undefined;
+    async *list(folder, { after } = {}) {
+      const range = { Prefix: root + folder, ...(after === undefined ? {} : { StartAfter: root + after }) };
+      let next: string | undefined;
       do {
         const page = await client.send(
-          new ListObjectsV2Command({ Bucket: bucket, Prefix: root + folder, ContinuationToken: after }),
+          new ListObjectsV2Command({ Bucket: bucket, ...range, ContinuationToken: next }),
         ).catch((error) => {
           throw explained(error, `list ${root + folder} of the bucket ${bucket}`);
         });
-        for (const { Key } of page.Contents ?? []) if (Key !== undefined) yield Key.slice(root.length);
-        after = page.NextContinuationToken;
-      } while (after !== undefined);
+        for (const { Key, Size = 0 } of page.Contents ?? []) {
+          if (Key !== undefined) yield { key: Key.slice(root.length), bytes: Size };
+        }
+        next = page.NextContinuationToken;
+      } while (next !== undefined);
     },
     async get(key) {
       try {
@@ -84,8 +88,15 @@ export function openS3Store(bucket: string, prefix: string, options: S3Options =
         const body = await object.Body!.transformToByteArray();
         return { body: new Uint8Array(body), head: toHead(object.Metadata) };
       } catch (error) {
-        throw explained(error, `get ${root + key} from the bucket ${bucket}`);
+        const act = `get ${root + key} from the bucket ${bucket}`;
+        const missing = error instanceof S3ServiceException && error.name === "NoSuchKey";
+        throw missing ? new MissingObjectError(explained(error, act).message, { cause: error }) : explained(error, act);
       }
+    },
+    async delete(key) {
+      await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: root + key })).catch((error) => {
+        throw explained(error, `delete ${root + key} from the bucket ${bucket}`);
+      });
     },
     close() {
       client.destroy();
