@@ -147,7 +147,7 @@ async function* linesOf(
 }
 
 async function* unzipped(key: string, body: Uint8Array<ArrayBuffer>): AsyncGenerator<Uint8Array> {
-  const reader = new Blob([body]).stream().pipeThrough(new DecompressionStream("gzip")).getReader();
+  const reader = ReadableStream.from(piecesOf(body)).pipeThrough(new DecompressionStream("gzip")).getReader();
   try {
     while (true) {
       const { done, value } = await reader.read().catch((error) => {
@@ -159,4 +159,11 @@ async function* unzipped(key: string, body: Uint8Array<ArrayBuffer>): AsyncGener
   } finally {
     await reader.cancel().catch(() => {}); // Of a stream that has failed already.
   }
+}
+
+/** What is put in at once comes out at once, a thousand times as large at worst. */
+const PIECE_BYTES = 16 * 1024;
+
+function* piecesOf(body: Uint8Array<ArrayBuffer>): Generator<Uint8Array<ArrayBuffer>> {
+  for (let at = 0; at < body.length; at += PIECE_BYTES) yield body.subarray(at, at + PIECE_BYTES);
 }
