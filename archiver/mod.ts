@@ -28,3 +28,4 @@ export { makeSegment, type Segment, type SegmentRecord } from "./segment.ts";
 export { openStore } from "./open_store.ts";
 export { archiveUrlSetting, isArchiveUrl, s3OptionsOf, type StoreSettings, storeSettings } from "./store_settings.ts";
 export type { S3Options } from "./s3_store.ts";
+export { readVerifications, type RecordedVerification, recordVerification, type Verification } from "./verification.ts";

@@ -14,8 +14,8 @@ import { storm } from "@events-pipeline/local/storm";
 
 const steps: readonly RoundStep[] = ["before append", "after append", "before commit", "after commit"];
 
-/** How long another publisher may take until it has a stream, beyond the idle limit of 1 s. */
-const SLACK_MS = 1_500;
+/** How long another publisher may take until it has a stream, beyond the idle limit of 1 s: a bound on hanging, below the limit that it has by default. */
+const SLACK_MS = 10_000;
 
 const healthy = (health: Health) => until("health is well", () => health.faults().size === 0);
 
@@ -152,7 +152,7 @@ Deno.test("a publisher that takes no more of what PostgreSQL sends loses the str
   const begun = performance.now();
   await using _other = livePublisher(pipeline.databaseUrl, pipeline.redisUrl);
   await until("another one has published it", async () => await redis.call("XLEN", stream) === 6);
-  assert(performance.now() - begun < 1_000 + 2 * SLACK_MS);
+  assert(performance.now() - begun < 1_000 + SLACK_MS);
   await unwell(publisher.health, /owes an answer/);
   postgres.resume();
   await healthy(publisher.health);

@@ -56,32 +56,35 @@ async function compareWithPipeline(report: BenchReport, servers: BenchServers): 
   const { sql } = servers;
   const url = Deno.env.get("DATABASE_URL")!;
   const environment = { DATABASE_URL: url, REDIS_URL: Deno.env.get("REDIS_URL")! };
+  const withPipeline = async (handlers: string): Promise<number> => {
+    await clearAll(servers);
+    const daemons = [
+      await startDaemon("publisher", { environment }),
+      await startDaemon("consume", { environment, args: ["--handlers", handlers] }),
+    ];
+    try {
+      await until(
+        "the consumer has its lease",
+        async () => (await sql`SELECT FROM events.stream_lease WHERE owner_id IS NOT NULL`).length > 0,
+      );
+      return await pgbench(url, { script: WITH_EVENT, clients: 16, seconds: SECONDS });
+    } finally {
+      for (const daemon of daemons) daemon.kill("SIGTERM");
+      await Promise.all(daemons.map((daemon) => daemon.ended));
+    }
+  };
   const rates = await alternate([
     ["domain row alone", async () => {
       await clearAll(servers);
       return await pgbench(url, { script: ALONE, clients: 16, seconds: SECONDS });
     }],
-    ["domain row + event, pipeline running", async () => {
-      await clearAll(servers);
-      const daemons = [
-        await startDaemon("publisher", { environment }),
-        await startDaemon("consume", { environment, args: ["--handlers", "examples/widgets/handlers.ts"] }),
-      ];
-      try {
-        await until(
-          "the consumer has its lease",
-          async () => (await sql`SELECT FROM events.stream_lease WHERE owner_id IS NOT NULL`).length > 0,
-        );
-        return await pgbench(url, { script: WITH_EVENT, clients: 16, seconds: SECONDS });
-      } finally {
-        for (const daemon of daemons) daemon.kill("SIGTERM");
-        await Promise.all(daemons.map((daemon) => daemon.ended));
-      }
-    }],
+    ["domain row + event, pipeline with an ordinary handler", () => withPipeline("examples/widgets/handlers.ts")],
+    ["domain row + event, pipeline with handleBatch", () => withPipeline("publisher/bench/bulk_handlers.ts")],
   ]);
   for (const [name, rate] of rates) report.add(`16 writers, ${name}`, rate, "commits/s");
-  const [alone, withEvent] = [...rates.values()];
-  report.add("with event and pipeline / domain row alone", withEvent! / alone!, "", ">= 0.5");
+  const [alone, ordinary, bulk] = [...rates.values()];
+  report.add("event and pipeline with an ordinary handler / domain row alone", ordinary! / alone!, "", ">= 0.5");
+  report.add("event and pipeline with handleBatch / domain row alone", bulk! / alone!, "", ">= 0.5");
 }
 
 async function alternate(
