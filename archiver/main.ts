@@ -1,5 +1,5 @@
 /**
- * The archiver daemon: `deno task archive`.
+ * The archiver daemon: `deno task archive`. With a word behind it, one of the tools.
  *
  * @module
  */
@@ -18,7 +18,10 @@ import { archiveCommand } from "./config.ts";
 import { runArchiver } from "./archiver.ts";
 import { openStore } from "./open_store.ts";
 import { s3OptionsOf } from "./store_settings.ts";
+import { runArchiveTool } from "./tools/archive_tools_main.ts";
 
+// The daemon has no words, but flags.
+if (Deno.args[0] !== undefined && !Deno.args[0].startsWith("-")) Deno.exit(await runArchiveTool(Deno.args));
 const command = readCommand(archiveCommand, Deno.args, (name) => Deno.env.get(name));
 if (command.kind === "print") {
   (command.exitCode === 0 ? console.log : console.error)(command.text);
