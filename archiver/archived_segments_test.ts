@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 import { type ArchivedSegment, DamagedSegmentError, listSegments, readSegment } from "./archived_segments.ts";
 import type { ObjectStore } from "./object_store.ts";
 import { openStore } from "./open_store.ts";
-import { makeSegment } from "./segment.ts";
+import { makeSegment } from "./segment_writer.ts";
 
 const STREAM = "stream:widgets:events";
 const DAY = Date.UTC(2026, 0, 1);
