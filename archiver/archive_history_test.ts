@@ -57,10 +57,10 @@ Deno.test("a new consumer goes from the archive to the outbox and on to Redis, w
 
 Deno.test("a consumer stops in front of an archived segment that is missing, and skips nothing", async () => {
   await withArchive(async (pipeline, store) => {
-    const [missing] = await Array.fromAsync(store.list("")).then((keys) => keys.filter((key) => /-61_/.test(key)));
+    const missing = (await Array.fromAsync(store.list(""))).find(({ key }) => /-61_/.test(key))?.key;
     assert(missing !== undefined);
     const list = async function* (folder: string) {
-      for await (const key of store.list(folder)) if (key !== missing) yield key;
+      for await (const object of store.list(folder)) if (object.key !== missing) yield object;
     };
     await assertRejects(() => consume(pipeline, { ...store, list }), AggregateError);
     const [row] = await pipeline.sql`SELECT checkpoint FROM events.stream_lease WHERE role = 'consumer:test:all'`;

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { link, mkdir, open, readdir, readFile, rm } from "node:fs/promises";
+import { link, mkdir, open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
-import { type ObjectStore, OtherObjectError } from "./object_store.ts";
+import { type ListedObject, MissingObjectError, type ObjectStore, OtherObjectError } from "./object_store.ts";
 
 /**
  * A folder as an object store: each object is written beside its place, flushed, and linked there, which fails where there is one
@@ -33,11 +33,18 @@ export function openFileStore(folder: string): ObjectStore {
       await flush(dirname(path), "r");
       return { retries: 0, conditional: true, notes: [] };
     },
-    list(below) {
-      return objectsBelow(folder, below);
+    list(below, { after = "" } = {}) {
+      return objectsBelow(folder, below, after);
     },
     async get(key) {
-      return { body: new Uint8Array(await readFile(join(folder, key))), head: undefined };
+      try {
+        return { body: new Uint8Array(await readFile(join(folder, key))), head: undefined };
+      } catch (error) {
+        throw isMissing(error) ? new MissingObjectError(`Cannot get ${key}: ENOENT`, { cause: error }) : error;
+      }
+    },
+    async delete(key) {
+      await rm(join(folder, key), { force: true });
     },
     close() {},
   };
@@ -79,16 +86,27 @@ async function sha256OfLines(path: string): Promise<string | undefined> {
 /** How the name ends of an object that is being written, or that a crash left so. */
 const TEMPORARY = ".tmp";
 
-/** The keys below a folder of the store; none where it does not exist. */
-async function* objectsBelow(folder: string, below: string): AsyncGenerator<string> {
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}
+
+/** The objects below a folder of the store, behind a key; none where it does not exist. */
+async function* objectsBelow(folder: string, below: string, after: string): AsyncGenerator<ListedObject> {
   const entries = await readdir(join(folder, below), { withFileTypes: true }).catch((error) => {
-    if (error.code === "ENOENT") return [];
+    if (isMissing(error)) return [];
     throw error;
   });
   // A folder is in its place among the keys as if its name ended in the slash.
-  const names = entries.map((entry) => entry.isDirectory() ? `${entry.name}/` : entry.name);
-  for (const name of names.sort()) {
-    if (name.endsWith("/")) yield* objectsBelow(folder, below + name);
-    else if (!name.endsWith(TEMPORARY)) yield below + name;
+  const keys = entries.map((entry) => below + entry.name + (entry.isDirectory() ? "/" : ""));
+  for (const key of keys.sort()) {
+    if (key.endsWith("/")) {
+      if (key > after || after.startsWith(key)) yield* objectsBelow(folder, key, after);
+    } else if (key > after && !key.endsWith(TEMPORARY)) {
+      const found = await stat(join(folder, key)).catch((error) => {
+        if (isMissing(error)) return undefined; // It was removed since.
+        throw error;
+      });
+      if (found !== undefined) yield { key, bytes: found.size };
+    }
   }
 }

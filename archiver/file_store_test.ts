@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { openFileStore } from "./file_store.ts";
+import { MissingObjectError } from "./object_store.ts";
 
 Deno.test("put() keeps an object whole, and putting it again changes nothing", async () => {
   const folder = await Deno.makeTempDir({ prefix: "file store " });
@@ -23,10 +24,20 @@ Deno.test("list() names the objects below a folder in the order of their keys, a
     const keys = ["a/1", "a/b/1", "a/b.c", "a/b/2", "b/1"];
     for (const key of keys) await store.put(key, new TextEncoder().encode(key), { sha256: "00", count: 1 });
     await Deno.writeTextFile(`${folder}/a/2.tmp`, "half");
-    assertEquals(await Array.fromAsync(store.list("a/")), keys.slice(0, 4).sort());
-    assertEquals(await Array.fromAsync(store.list("nowhere/")), []);
+    const listed = async (below: string, after?: string) =>
+      (await Array.fromAsync(store.list(below, after === undefined ? {} : { after }))).map(({ key }) => key);
+    assertEquals(await listed("a/"), keys.slice(0, 4).sort());
+    assertEquals(await listed("nowhere/"), []);
+    const all = [...keys].sort();
+    assertEquals(await listed(""), all);
+    for (const [i, key] of all.entries()) assertEquals(await listed("", key), all.slice(i + 1));
+    assertEquals(await listed("", "a/b/"), ["a/b/1", "a/b/2", "b/1"]);
+    assertEquals((await Array.fromAsync(store.list("b/")))[0], { key: "b/1", bytes: 3 });
+    await store.delete("b/1");
+    await store.delete("b/1");
+    assertEquals(await listed("b/"), []);
     assertEquals(new TextDecoder().decode((await store.get("a/b/2")).body), "a/b/2");
-    await assertRejects(() => store.get("a/9"), Error, "ENOENT");
+    await assertRejects(() => store.get("a/9"), MissingObjectError, "ENOENT");
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

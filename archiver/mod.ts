@@ -6,8 +6,27 @@
  */
 export { type ArchiverOptions, runArchiver } from "./archiver.ts";
 export { ArchiveHistory } from "./archive_history.ts";
-export { type ArchivedSegment, DamagedSegmentError, listSegments, readSegment } from "./archived_segments.ts";
-export type { ObjectHead, ObjectStore, StoredObject } from "./object_store.ts";
+export {
+  type ArchivedSegment,
+  listSegments,
+  listStreams,
+  type SegmentIds,
+  type SegmentListOptions,
+} from "./archived_segments.ts";
+export { readSegment } from "./read/read_segment.ts";
+export { ArchiveGapError, type ArchiveRange, readArchive, type ReadArchiveOptions } from "./read/read_archive.ts";
+export { DamagedSegmentError } from "./read/scan_segment.ts";
+export {
+  type ListedObject,
+  type ListOptions,
+  MissingObjectError,
+  type ObjectHead,
+  type ObjectStore,
+  OtherObjectError,
+  type PutOptions,
+  type PutReport,
+  type StoredObject,
+} from "./object_store.ts";
 export type { Segment, SegmentRecord } from "./segment.ts";
 export { makeSegment } from "./segment_writer.ts";
 export { openStore } from "./open_store.ts";

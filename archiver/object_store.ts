@@ -36,6 +36,26 @@ export class OtherObjectError extends Error {
   override readonly name = "OtherObjectError";
 }
 
+/** What a store tells of an object without reading it. */
+export interface ListedObject {
+  /** Its key. */
+  readonly key: string;
+  /** How many bytes it has. */
+  readonly bytes: number;
+}
+
+/** Which objects are listed. */
+export interface ListOptions {
+  /** Only those whose key stands behind this one; it need not exist. @default all of the folder */
+  readonly after?: string;
+}
+
+/** A store has no object under a key: it was removed, or never put. */
+export class MissingObjectError extends Error {
+  /** The error's name, `MissingObjectError`. */
+  override readonly name = "MissingObjectError";
+}
+
 /** Where segments are put, and read again. */
 export interface ObjectStore {
   /**
@@ -48,15 +68,22 @@ export interface ObjectStore {
   /**
    * Names the objects below a folder, in the order of their keys.
    *
-   * @param folder the beginning of their keys, which ends in `/`
+   * @param folder the beginning of their keys, which ends in `/`; empty for all
    */
-  list(folder: string): AsyncIterable<string>;
+  list(folder: string, options?: ListOptions): AsyncIterable<ListedObject>;
   /**
    * Reads an object.
    *
-   * @throws {Error} the store has none under the key, or refuses it
+   * @throws {MissingObjectError} the store has none under the key
+   * @throws {Error} the store refuses it
    */
   get(key: string): Promise<StoredObject>;
+  /**
+   * Removes an object. It is no error when there is none.
+   *
+   * @throws {Error} the store refuses it
+   */
+  delete(key: string): Promise<void>;
   /** Ends its connections. */
   close(): void;
 }

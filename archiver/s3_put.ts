@@ -99,7 +99,7 @@ export class S3Writer {
     const outcome = await this.#putWhole(call, body);
     if (outcome === "exists") {
       if (await this.#exists(call)) return;
-      throw new Error(`Cannot put ${place.Key}: the store says that it exists, and that it does not`);
+      throw new Error(`Cannot put ${call.place.Key}: the store says that it exists, and that it does not`);
     }
     if (this.#conditional !== undefined) return;
     // The very same object: it does no harm where the store does not heed the condition.

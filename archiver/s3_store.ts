@@ -1,6 +1,6 @@
-import { GetObjectCommand, ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
-import type { ObjectHead, ObjectStore } from "./object_store.ts";
-import { explained } from "./s3_error.ts";
+import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
+import { MissingObjectError, type ObjectHead, type ObjectStore } from "./object_store.ts";
+import { explained, isMissing } from "./s3_error.ts";
 import { type S3PutOptions, S3Writer } from "./s3_put.ts";
 
 /** How an S3 bucket is reached, where the AWS SDK's own settings (`AWS_REGION`, `AWS_ENDPOINT_URL_S3`, …) do not say. */
@@ -47,17 +47,20 @@ export function openS3Store(bucket: string, prefix: string, options: S3Options =
     put(key, body, head, options) {
       return writer.put({ Bucket: bucket, Key: root + key }, body, head, options);
     },
-    async *list(folder) {
-      let after: string | undefined;
+    async *list(folder, { after } = {}) {
+      const range = { Prefix: root + folder, ...(after === undefined ? {} : { StartAfter: root + after }) };
+      let next: string | undefined;
       do {
         const page = await client.send(
-          new ListObjectsV2Command({ Bucket: bucket, Prefix: root + folder, ContinuationToken: after }),
+          new ListObjectsV2Command({ Bucket: bucket, ...range, ContinuationToken: next }),
         ).catch((error) => {
           throw explained(error, `list ${root + folder} of the bucket ${bucket}`);
         });
-        for (const { Key } of page.Contents ?? []) if (Key !== undefined) yield Key.slice(root.length);
-        after = page.NextContinuationToken;
-      } while (after !== undefined);
+        for (const { Key, Size = 0 } of page.Contents ?? []) {
+          if (Key !== undefined) yield { key: Key.slice(root.length), bytes: Size };
+        }
+        next = page.NextContinuationToken;
+      } while (next !== undefined);
     },
     async get(key) {
       try {
@@ -65,8 +68,16 @@ export function openS3Store(bucket: string, prefix: string, options: S3Options =
         const body = await object.Body!.transformToByteArray();
         return { body: new Uint8Array(body), head: toHead(object.Metadata) };
       } catch (error) {
-        throw explained(error, `get ${root + key} from the bucket ${bucket}`);
+        const act = `get ${root + key} from the bucket ${bucket}`;
+        throw isMissing(error)
+          ? new MissingObjectError(explained(error, act).message, { cause: error })
+          : explained(error, act);
       }
+    },
+    async delete(key) {
+      await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: root + key })).catch((error) => {
+        throw explained(error, `delete ${root + key} from the bucket ${bucket}`);
+      });
     },
     close() {
       client.destroy();

@@ -5,6 +5,7 @@ import { runTask } from "@events-pipeline/local/daemon_process";
 import { testPipeline } from "@events-pipeline/local/test_pipeline";
 import { sendEvent } from "@events-pipeline/producer";
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { MissingObjectError } from "./object_store.ts";
 import { openS3Store, type S3Options } from "./s3_store.ts";
 
 Deno.test("openS3Store() on a real S3 server", async (t) => {
@@ -54,12 +55,18 @@ Deno.test("openS3Store() on a real S3 server", async (t) => {
       await Promise.all(Array.from({ length: 16 }, async () => {
         for (const key of putting) await store.put(key, body, head);
       }));
-      assertEquals(await Array.fromAsync(store.list("many/")), keys);
-      assertEquals(await Array.fromAsync(store.list("none/")), []);
+      const listed = async (folder: string, after?: string) =>
+        (await Array.fromAsync(store.list(folder, after === undefined ? {} : { after }))).map(({ key }) => key);
+      assertEquals(await listed("many/"), keys);
+      assertEquals(await listed("none/"), []);
+      assertEquals(await listed("many/", "many/0040x"), keys.slice(41));
+      assertEquals((await Array.fromAsync(store.list("many/", { after: "many/1098" })))[0]?.bytes, body.length);
       assertEquals(await store.get("many/0007"), { body, head });
+      for (let i = 0; i < 2; i++) await store.delete("many/1099");
+      assertEquals(await listed("many/", "many/1097"), ["many/1098"]);
       await assertRejects(
         () => store.get("many/x"),
-        Error,
+        MissingObjectError,
         "Cannot get some/prefix/many/x from the bucket events: NoSuchKey",
       );
     },

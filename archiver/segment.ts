@@ -58,7 +58,7 @@ export async function sha256Hex(bytes: Uint8Array<ArrayBuffer>): Promise<string>
   return Array.from(digest, (b) => b.toString(16).padStart(2, "0")).join("");
 }
 
-/** The UTC day of an entry id, `yyyy-mm-dd`: the entries of a segment are of one. */
+/** The UTC day of an entry, `yyyy-mm-dd`: the name of its folder. */
 export function dateOf(entryId: string): string {
   return new Date(parseEntryId(entryId).ms).toISOString().slice(0, 10);
 }

@@ -26,7 +26,7 @@ export async function* archivePages(store: ObjectStore, stream: string, upTo: nu
       yield { kind: "entries", entries: entries.filter((entry) => entry.position <= upTo) };
     } catch (error) {
       if (!(error instanceof DamagedSegmentError)) throw error;
-      yield { kind: "damaged", object: key, reason: error.message.replace(`Cannot read ${key}: `, ""), range };
+      yield { kind: "damaged", object: key, reason: error.reason, range };
     }
   }
 }
