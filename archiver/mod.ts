@@ -32,9 +32,13 @@ export {
   MissingObjectError,
   type ObjectHead,
   type ObjectStore,
+  OtherObjectError,
+  type PutOptions,
+  type PutReport,
   type StoredObject,
 } from "./object_store.ts";
-export { makeSegment, type Segment, type SegmentRecord } from "./segment.ts";
+export type { Segment, SegmentRecord } from "./segment.ts";
+export { makeSegment } from "./segment_writer.ts";
 export { openStore } from "./open_store.ts";
 export { archiveUrlSetting, isArchiveUrl, s3OptionsOf, type StoreSettings, storeSettings } from "./store_settings.ts";
 export type { S3Options } from "./s3_store.ts";

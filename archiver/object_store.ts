@@ -14,6 +14,28 @@ export interface StoredObject {
   readonly head: ObjectHead | undefined;
 }
 
+/** How an object is put. */
+export interface PutOptions {
+  /** Gives it up; the object may be there all the same. @default never */
+  readonly signal?: AbortSignal;
+}
+
+/** What came of putting an object, beside that it is there. */
+export interface PutReport {
+  /** How many requests were sent again. */
+  readonly retries: number;
+  /** Whether the store itself refuses to write over an object; `undefined` when that is not known yet. */
+  readonly conditional: boolean | undefined;
+  /** What a person should know of the store, if anything: the same words each time. */
+  readonly notes: readonly string[];
+}
+
+/** A store holds another object under the key of one that is put. What is there is never written over. */
+export class OtherObjectError extends Error {
+  /** The error's name, `OtherObjectError`. */
+  override readonly name = "OtherObjectError";
+}
+
 /** What a store tells of an object without reading it. */
 export interface ListedObject {
   /** Its key. */
@@ -39,9 +61,10 @@ export interface ObjectStore {
   /**
    * Puts an object, whole or not at all. Putting the same object again is no error.
    *
-   * @throws {Error} the store refuses it, or holds another object under the key
+   * @throws {OtherObjectError} the store holds another object under the key
+   * @throws {Error} the store refuses it, or cannot be reached
    */
-  put(key: string, body: Uint8Array, head: ObjectHead): Promise<void>;
+  put(key: string, body: Uint8Array, head: ObjectHead, options?: PutOptions): Promise<PutReport>;
   /**
    * Names the objects below a folder, in the order of their keys.
    *

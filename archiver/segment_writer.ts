@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { createHash, type Hash } from "node:crypto";
 import { once } from "node:events";
 import { createGzip, type Gzip } from "node:zlib";
-import { type Segment, segmentKey } from "./segment.ts";
+import { CONTENT_ENCODING, CONTENT_TYPE, type Segment, segmentKey } from "./segment.ts";
 
 /** So many bytes of lines may wait for the compression, which has a thread of its own, until more are added. */
 const WAITING_BYTES = 1024 * 1024;
@@ -80,7 +80,10 @@ export class SegmentWriter {
     this.#chunks.length = 0;
     const [first, last] = [this.#first, this.#last];
     return {
-      record: { first, last, count: this.#count, sha256: this.#hash.digest("hex") },
+      record: {
+        ...{ first, last, count: this.#count, sha256: this.#hash.digest("hex") },
+        ...{ contentType: CONTENT_TYPE, contentEncoding: CONTENT_ENCODING },
+      },
       key: segmentKey(this.#stream, first, last),
       body,
     };
@@ -90,4 +93,11 @@ export class SegmentWriter {
   giveUp(): void {
     this.#gzip.destroy();
   }
+}
+
+/** Writes entries as a segment. The same entries always give the same record. */
+export async function makeSegment(stream: string, entries: readonly Entry[]): Promise<Segment> {
+  const writer = new SegmentWriter(stream);
+  await writer.add(entries);
+  return await writer.finish();
 }

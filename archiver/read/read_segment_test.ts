@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import type { ArchivedSegment } from "../archived_segments.ts";
 import type { StoredObject } from "../object_store.ts";
-import { makeSegment } from "../segment.ts";
+import { makeSegment } from "../segment_writer.ts";
 import { DAY_1, entriesOf, STREAM, testArchive } from "../testdata/test_archive.ts";
 import { readSegment, segmentPages } from "./read_segment.ts";
 import { DamagedSegmentError } from "./scan_segment.ts";

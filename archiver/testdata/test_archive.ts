@@ -2,7 +2,7 @@ import type { Entry } from "@events-pipeline/common";
 import { pathToFileURL } from "node:url";
 import type { ObjectStore } from "../object_store.ts";
 import { openStore } from "../open_store.ts";
-import { makeSegment } from "../segment.ts";
+import { makeSegment } from "../segment_writer.ts";
 
 /** The stream of a {@linkcode TestArchive}. */
 export const STREAM = "stream:widgets:events";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { MissingObjectError } from "../object_store.ts";
-import { makeSegment } from "../segment.ts";
+import { makeSegment } from "../segment_writer.ts";
 import { DAY_1, DAY_MS, entriesOf, STREAM, type TestArchive, testArchive } from "../testdata/test_archive.ts";
 import { verifyArchive } from "./verify_archive.ts";
 import type { VerifiedStream } from "./verify_stream.ts";
