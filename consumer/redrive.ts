@@ -23,7 +23,10 @@ export async function redriveNext(context: ExecutorContext, lease: Lease): Promi
       taken = await takeRedrive(tx, key);
       if (taken === undefined) return;
       await assertLease(tx, lease);
-      await handleAgain({ ...context, attempt: taken.attempts + 1 }, taken, tx);
+      // A replay brings a whole range of the stream; what the consumer set aside it wanted.
+      if (!taken.replayed || consumer.events.has(taken.entry.eventType)) {
+        await handleAgain({ ...context, attempt: taken.attempts + 1 }, taken, tx);
+      }
       await deleteDeadLetter(tx, taken.id);
     });
   } catch (error) {
@@ -34,7 +37,9 @@ export async function redriveNext(context: ExecutorContext, lease: Lease): Promi
     return true;
   }
   if (taken !== undefined) {
-    logger.info("Handled a dead letter", { consumer: consumer.name, event: taken.entry.eventId });
+    const fields = { consumer: consumer.name, event: taken.entry.eventId };
+    if (taken.replayed) logger.debug("Handled a replayed event", fields);
+    else logger.info("Handled a dead letter", fields);
   }
   return taken !== undefined;
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { resendEvents, type ResendEventsOptions } from "./resend_events.ts";
 export {
   type Metadata,
   sendEvent,
