@@ -14,7 +14,8 @@ import { streamLimitsSetting, streamPatternsSetting } from "./stream_limits_sett
 /** The command line and the environment of `deno task archive`. */
 export const archiveCommand = {
   call: "deno task archive",
-  summary: "Archives every stream as gzipped JSON lines, to S3 or to a folder. Any number may run at once.",
+  summary: "Archives every stream as gzipped JSON lines, to S3 or to a folder. Any number may run at once.\n" +
+    "With ls, cat, verify or compact as its first word it shows, reads, proves or compacts what is archived: see their --help.",
   flags: {
     once: { kind: "boolean", help: "archive what is published now, then exit" },
   },

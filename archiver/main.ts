@@ -1,5 +1,5 @@
 /**
- * The archiver daemon: `deno task archive`.
+ * The archiver daemon: `deno task archive`. With a word behind it, one of the tools.
  *
  * @module
  */
@@ -26,6 +26,11 @@ import { s3OptionsOf, s3PutOptionsOf } from "./store_settings.ts";
 /** How long PostgreSQL may be silent while it owes an answer, in milliseconds. */
 const ANSWER_LIMIT_MS = 30_000;
 
+// The daemon has no words, but flags.
+if (Deno.args[0] !== undefined && !Deno.args[0].startsWith("-")) {
+  const { runArchiveTool } = await import("./tools/archive_tools_main.ts");
+  Deno.exit(await runArchiveTool(Deno.args));
+}
 const command = readCommand(archiveCommand, Deno.args, (name) => Deno.env.get(name));
 if (command.kind === "print") {
   (command.exitCode === 0 ? console.log : console.error)(command.text);

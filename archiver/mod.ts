@@ -15,6 +15,16 @@ export {
 } from "./archived_segments.ts";
 export { readSegment } from "./read/read_segment.ts";
 export { ArchiveGapError, type ArchiveRange, readArchive, type ReadArchiveOptions } from "./read/read_archive.ts";
+export {
+  type Compacted,
+  CompactionRunningError,
+  type CompactOptions,
+  compactStream,
+  NotCompactableError,
+} from "./compact/compact_stream.ts";
+export type { ArchiveFault, ArchiveFaultKind } from "./verify/archive_fault.ts";
+export { verifyArchive, type VerifyArchiveOptions } from "./verify/verify_archive.ts";
+export type { VerifiedStream } from "./verify/verify_stream.ts";
 export { DamagedSegmentError } from "./read/scan_segment.ts";
 export {
   type ListedObject,

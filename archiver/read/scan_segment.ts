@@ -73,11 +73,11 @@ export async function* scanSegment(
   let last: string | undefined;
   let count = 0;
   for await (const lines of linesOf(key, body, hash)) {
-    const entries = lines.map((line) => {
+    const entries = lines.map((line, i) => {
       try {
         return fromJsonLine(line);
       } catch (error) {
-        throw new DamagedSegmentError(key, `its line ${count + 1} is not that of an event`, error);
+        throw new DamagedSegmentError(key, `its line ${count + i + 1} is not that of an event`, error);
       }
     });
     for (const { entryId, stream: from } of entries) {
