@@ -34,7 +34,7 @@ const VERIFICATIONS_MS = 10_000;
 export class ArchiveWatch {
   readonly #options: ArchiveWatchOptions;
   readonly #watched = new Map<string, Watched>();
-  readonly #excluded = new Set<string>();
+  readonly #excluded = new Map<string, { readonly checkpoint: string | null; readonly since: number; told: boolean }>();
   #verificationsAt = 0;
 
   constructor(options: ArchiveWatchOptions) {
@@ -96,17 +96,27 @@ export class ArchiveWatch {
     }
   }
 
-  /** A stream that was archived once and is not any more holds back the trimming of Redis, which somebody should know. */
-  tellExcluded(places: readonly ArchivePlace[]): void {
-    for (const { stream, checkpoint } of places) {
-      if (checkpoint === null || this.#excluded.has(stream)) continue;
-      this.#excluded.add(stream);
-      const text =
-        "It is excluded, but was archived before: Redis keeps all that comes behind its checkpoint until the lease is deleted";
-      this.#options.logger.warn(text, { stream, checkpoint });
-      this.#options.health.note(stream, text);
+  /**
+   * A stream that was archived once and that nobody archives any more holds back the trimming of Redis, which somebody should know.
+   * Another archiver may work for it.
+   */
+  tellExcluded(places: readonly ArchivePlace[], now: number): void {
+    const { logger, health, stallMs } = this.#options;
+    for (const { stream, checkpoint, published, taken } of places) {
+      const before = this.#excluded.get(stream);
+      if (checkpoint === null || taken || checkpoint === published || before?.checkpoint !== checkpoint) {
+        this.#excluded.set(stream, { checkpoint, since: now, told: before?.told ?? false });
+      } else if (!before.told && now - before.since >= stallMs) {
+        before.told = true;
+        logger.warn(EXCLUDED, { stream, checkpoint });
+        health.note(stream, EXCLUDED);
+      }
     }
   }
 }
+
+const EXCLUDED =
+  "It is excluded here, and no other archiver works for it, but it was archived before: Redis keeps all that comes " +
+  "behind its checkpoint until the row of events.stream_lease with the role archiver is deleted";
 
 const stallOf = (stream: string): string => `${stream} stall`;

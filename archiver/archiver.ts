@@ -211,15 +211,18 @@ class Archiver {
   async #look(): Promise<readonly ArchivePlace[]> {
     const { sql, concurrency = 4 } = this.#options;
     const all = await readPlaces(sql, this.#ownerId);
-    const places = all.filter(({ stream }) => this.#rules.archives(stream));
-    this.#watch.tellExcluded(all.filter(({ stream }) => !this.#rules.archives(stream)));
+    const first = this.#published.size === 0;
+    const places = all.filter(({ stream }) =>
+      this.#rules.archives(stream) && (!this.#once || first || this.#published.has(stream))
+    );
+    this.#watch.tellExcluded(all.filter(({ stream }) => !this.#rules.archives(stream)), Date.now());
     const fresh = places.filter(({ checkpoint }) => checkpoint === null).map(({ stream }) => stream);
     if (fresh.length > 0) {
       await registerStreams(sql, fresh);
       this.#logger.info("Found new streams", { streams: fresh });
     }
     for (const { stream, published } of places) {
-      if (!this.#once || !this.#published.has(stream)) this.#published.set(stream, published);
+      if (!this.#once || first) this.#published.set(stream, published);
     }
     const due = await this.#watch.due(places, Date.now());
     const ready = places.filter((place) => this.#isReady(place, due));

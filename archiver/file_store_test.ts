@@ -1,16 +1,24 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { openFileStore } from "./file_store.ts";
-import { MissingObjectError } from "./object_store.ts";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { MissingObjectError, OtherObjectError } from "./object_store.ts";
+import { sha256Hex } from "./segment.ts";
 
-Deno.test("put() keeps an object whole, and putting it again changes nothing", async () => {
+Deno.test("put() keeps an object whole, takes the same one again for done, and writes over none", async () => {
   const folder = await Deno.makeTempDir({ prefix: "file store " });
   try {
     const store = openFileStore(`${folder}/new`);
     const key = "stream=stream:a:events/date=2026-01-01/1-1_2-2.jsonl.gz";
-    for (let i = 0; i < 2; i++) await store.put(key, new TextEncoder().encode("one"), { sha256: "00", count: 1 });
-    assertEquals(await Deno.readTextFile(`${folder}/new/${key}`), "one");
-    const names = await Array.fromAsync(Deno.readDir(`${folder}/new/stream=stream:a:events/date=2026-01-01`));
-    assertEquals(names.map(({ name }) => name), ["1-1_2-2.jsonl.gz"]);
+    const lines = new TextEncoder().encode("one\n");
+    const head = { sha256: await sha256Hex(lines), count: 1 };
+    for (const level of [1, 9]) await store.put(key, gzipSync(lines, { level }), head);
+    const other = { ...head, sha256: "00" };
+    await assertRejects(() => store.put(key, gzipSync("two\n"), other), OtherObjectError, head.sha256);
+    assertEquals(gunzipSync((await store.get(key)).body).toString(), "one\n");
+    const at = `${folder}/new/stream=stream:a:events/date=2026-01-01`;
+    assertEquals((await Array.fromAsync(Deno.readDir(at))).map(({ name }) => name), ["1-1_2-2.jsonl.gz"]);
+    await Deno.writeTextFile(`${at}/3-3_3-3.jsonl.gz`, "no gzip");
+    await assertRejects(() => store.put(key.replace("1-1_2-2", "3-3_3-3"), gzipSync(lines), head), OtherObjectError);
     store.close();
   } finally {
     await Deno.remove(folder, { recursive: true });

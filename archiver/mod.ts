@@ -40,6 +40,20 @@ export {
 export type { Segment, SegmentRecord } from "./segment.ts";
 export { makeSegment } from "./segment_writer.ts";
 export { openStore } from "./open_store.ts";
-export { archiveUrlSetting, isArchiveUrl, s3OptionsOf, type StoreSettings, storeSettings } from "./store_settings.ts";
+export {
+  archiveUrlSetting,
+  isArchiveUrl,
+  s3OptionsOf,
+  s3PutOptionsOf,
+  s3PutSettings,
+  type StoreSettings,
+  storeSettings,
+} from "./store_settings.ts";
 export type { S3Options } from "./s3_store.ts";
+export type { S3Encryption, S3PutOptions } from "./s3_put.ts";
+export type { ArchiveStep } from "./archive_stream.ts";
+export type { EntryHistory } from "./entry_reader.ts";
+export type { SegmentLimits } from "./segment.ts";
+export { parseStreamLimits } from "./stream_limits_setting.ts";
+export type { StreamRule } from "./stream_rules.ts";
 export { readVerifications, type RecordedVerification, recordVerification, type Verification } from "./verification.ts";

@@ -27,8 +27,14 @@ export function isMissing(error: unknown): boolean {
 /** The client's errors often have no message but a name and a status. */
 export function explained(error: unknown, act: string): S3Error {
   const status = statusOf(error);
-  const kind = error instanceof Error
-    ? "code" in error && typeof error.code === "string" ? error.code : error.name
-    : "error";
-  return new S3Error(`Cannot ${act}: ${kind}${status === undefined ? "" : ` (HTTP ${status})`}`, kind, error);
+  const kind = kindOf(error, status);
+  const told = status === undefined || kind.startsWith("HTTP") ? kind : `${kind} (HTTP ${status})`;
+  return new S3Error(`Cannot ${act}: ${told}`, kind, error);
+}
+
+function kindOf(error: unknown, status: number | undefined): string {
+  if (!(error instanceof Error)) return "error";
+  if (error.name === "Error" && "code" in error && typeof error.code === "string") return error.code;
+  // An answer to HEAD has no body, so the client knows the status alone, and makes a name of it.
+  return /^(?:\d+|Unknown.*)$/.test(error.name) && status !== undefined ? `HTTP ${status}` : error.name;
 }

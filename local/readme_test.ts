@@ -15,14 +15,20 @@ for (const [readme, count] of [["README.md", 4], ["consumer/README.md", 1]] as c
   });
 }
 
-for (const [task, readme] of [["publisher", "publisher/README.md"], ["consume", "consumer/README.md"]] as const) {
+for (
+  const [task, readme] of [
+    ["publisher", "publisher/README.md"],
+    ["consume", "consumer/README.md"],
+    ["archive", "archiver/README.md"],
+  ] as const
+) {
   Deno.test(`${readme} shows what deno task ${task} --help prints`, async () => {
     const { stdout } = await runTask(task, { args: ["--help"], environment: {} });
     assert((await read(readme)).includes(stdout.trim()));
   });
 }
 
-Deno.test("ARCHITECTURE.md names files that exist, and each file of publisher and consumer", async () => {
+Deno.test("ARCHITECTURE.md names files that exist, and each file of publisher, consumer and archiver", async () => {
   const text = await read("ARCHITECTURE.md");
   const there = new Set<string>();
   const inside = ["consumer/control", "consumer/isolation", "consumer/testing"];
@@ -32,7 +38,7 @@ Deno.test("ARCHITECTURE.md names files that exist, and each file of publisher an
   const named = new Set([...text.matchAll(/(\w+\.ts)`/g)].map(([, name]) => name!));
   assertEquals([...named.difference(there)], []);
   const everywhere = ["main.ts", "mod.ts", "config.ts", "migrations.ts"];
-  for (const member of ["publisher", "consumer", ...inside]) {
+  for (const member of ["publisher", "consumer", ...inside, "archiver"]) {
     for await (const { name } of Deno.readDir(resolve(root, member))) {
       if (!name.endsWith(".ts") || name.endsWith("_test.ts") || everywhere.includes(name)) continue;
       assert(named.has(name), `ARCHITECTURE.md does not name ${member}/${name}`);

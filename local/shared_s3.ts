@@ -61,7 +61,9 @@ export async function offerS3(say: (line: string) => void): Promise<S3Offer> {
  */
 export async function sharedS3(): Promise<SharedS3> {
   const url = Deno.env.get("S3_TEST_URL");
-  if (!url) throw new Error("Cannot test without an S3 server: run 'deno task test', which starts one when it is needed");
+  if (!url) {
+    throw new Error("Cannot test without an S3 server: run 'deno task test', which starts one when it is needed");
+  }
   const response = await fetch(url);
   const text = await response.text();
   if (!response.ok) throw new Error(text);
