@@ -38,6 +38,8 @@ interface ParsedUrl {
 /** What a socket is made for: the options of the pool, or of the client's own copy of it that listens. */
 interface SocketOwner {
   prepare: boolean;
+  /** Whether it asks which types have arrays. */
+  readonly fetch_types: boolean;
 }
 
 /** How long the client waits before it connects again. Its own default goes up to 20 s, long after the server is back. */
@@ -62,7 +64,6 @@ export function connectPostgres(url: string, options: PostgresOptions): Sql {
   const sockets = new PoolSockets();
   const parsed = postgres(url).options as unknown as ParsedUrl;
   const looks = !new URL(url).searchParams.has("prepare");
-  const earlyLosses = { count: 0 };
   let fault: Error | undefined;
   let told = false;
   const lost = countLosses(() => sql);
@@ -80,7 +81,7 @@ export function connectPostgres(url: string, options: PostgresOptions): Sql {
       directTls: parsed.sslnegotiation === "direct",
       answerLimitMs,
       onPooler: looks ? onPooler : undefined,
-      earlyLosses,
+      asksTypes: owner.fetch_types,
       onFault: (error) => fault = error,
     });
   };

@@ -2,7 +2,6 @@ import { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
 import { Socket } from "node:net";
 import { AnswerWatch, NoAnswerError } from "./answer_watch.ts";
-import { MessageReader } from "./postgres_messages.ts";
 import { SessionStart } from "./session_start.ts";
 import { secureSocket, type TlsMode } from "./secure_socket.ts";
 
@@ -20,10 +19,10 @@ export interface PostgresSocketOptions {
   readonly directTls: boolean;
   /** For how long the server may be silent while it owes an answer, in milliseconds. @default for ever */
   readonly answerLimitMs?: number | undefined;
-  /** Called when there is a pooler between this client and PostgreSQL. @default nobody looks */
+  /** Called when there is a pooler between this client and PostgreSQL. @default nobody wants to know */
   readonly onPooler?: (() => void) | undefined;
-  /** Counts the connections of the pool that were lost at the client's own first question, since one was not. */
-  readonly earlyLosses: { count: number };
+  /** Whether the client's own first question is which types have arrays. */
+  readonly asksTypes: boolean;
   /** Called with what ended the connection, just before the client is told. */
   readonly onFault: (fault: Error) => void;
 }
@@ -37,18 +36,8 @@ const SESSION = 196_608;
 /** The client begins within so many rounds of the event loop; the second one is the rule. */
 const BEGIN_ROUNDS = 4;
 
-/** So many connections in a row may be lost at that question until the client is told. */
-const MAX_EARLY_LOSSES = 3;
-
 /** What only the client's own question contains. */
 const TYPES_QUESTION = "select b.oid, b.typarray";
-
-/** The answer to it, as far as it has come. */
-interface TypesAnswer {
-  readonly bytes: Buffer[];
-  readonly reader: MessageReader;
-  whole: boolean;
-}
 
 /** How long an orderly end may take, in milliseconds. */
 const END_MS = 2_000;
@@ -64,10 +53,10 @@ const END_MS = 2_000;
  * closes without a fault and without having asked the server, and the client tries again, with one greeting more. Its 13th at the
  * latest brings the bytes out; they are thrown away, and the next time it begins as it should.
  *
- * The client's own first question is which types are arrays. It takes in the answer a moment after it has sent the next query, and may
- * have the answer to that one first, if that is written at once; then it sends arrays as if they were text. So what it sends at the
- * first answer waits for the next round of the event loop. And nobody catches what that question throws. So when the connection is
- * lost before it is answered, the client is told that it is closed, and not why: it connects again, and asks again.
+ * The client's own first question is which types have arrays. Nobody catches what that question throws, so it is never in doubt: it has
+ * been asked already, at the start of the session, and is answered here, also when the connection is lost meanwhile. The client takes in
+ * the answer a moment after it has sent the next query, and may have the answer to that one first, if that is written at once; then it
+ * sends arrays as if they were text. So what it sends at the first answer waits for the next round of the event loop.
  */
 export class PostgresSocket extends EventEmitter {
   readonly #options: PostgresSocketOptions;
@@ -79,10 +68,8 @@ export class PostgresSocket extends EventEmitter {
   /** What the client's first message says it is here for. */
   #purpose: "session" | "cancel" | undefined;
   #start: SessionStart | undefined;
-  /** Whether the client has asked anything since the session began. */
-  #asked = false;
-  /** The answer that is to be handed over when it is whole. */
-  #typesAnswer: TypesAnswer | undefined;
+  /** What the client is to be told when it asks, while it has not asked. */
+  #types: Buffer | undefined;
   /** Whether what the client sends has to wait. */
   #holds = false;
   #fault: Error | undefined;
@@ -123,14 +110,12 @@ export class PostgresSocket extends EventEmitter {
   /** Sends bytes. @returns whether more are welcome */
   write(bytes: Uint8Array, done?: () => void): boolean {
     if (this.#closed) return true;
+    if (this.#types !== undefined && Buffer.from(bytes).includes(TYPES_QUESTION)) {
+      queueMicrotask(() => this.#tellTypes()); // When the client has sent it, as it believes.
+      return true;
+    }
     if (this.#purpose === undefined) this.#begin(bytes);
     else this.#watch?.sent(bytes);
-    if (!this.#asked && this.#start === undefined) {
-      this.#asked = true;
-      if (Buffer.from(bytes).includes(TYPES_QUESTION)) {
-        this.#typesAnswer = { bytes: [], reader: new MessageReader(), whole: false };
-      }
-    }
     if (this.#socket !== undefined && !this.#holds) return this.#socket.write(bytes, done);
     this.#early.push(done === undefined ? [bytes] : [bytes, done]);
     return true;
@@ -227,23 +212,22 @@ export class PostgresSocket extends EventEmitter {
 
   #onData(bytes: Buffer): void {
     this.#watch?.received(bytes);
-    const rest = this.#start === undefined ? bytes : this.#start.take(bytes);
+    if (this.#start === undefined) return void this.emit("data", bytes);
+    const start = this.#start;
+    const rest = start.take(bytes);
     if (rest === undefined) return;
     this.#start = undefined;
-    if (rest.length === 0) return;
-    if (this.#typesAnswer === undefined) this.emit("data", rest);
-    else this.#takeTypesAnswer(this.#typesAnswer, rest);
+    if (this.#options.asksTypes) this.#types = start.types;
+    if (rest.length > 0) this.emit("data", rest);
   }
 
-  /** Gives the client the answer when it is whole. What the client sends then waits for the next round of the event loop. */
-  #takeTypesAnswer(answer: TypesAnswer, bytes: Buffer): void {
-    answer.bytes.push(bytes);
-    answer.reader.read(bytes, (type) => answer.whole ||= type === "Z");
-    if (!answer.whole) return;
-    this.#typesAnswer = undefined;
-    this.#options.earlyLosses.count = 0;
+  /** Tells the client which types have arrays. What it sends then waits for the next round of the event loop. */
+  #tellTypes(): void {
+    const types = this.#types;
+    if (types === undefined) return;
+    this.#types = undefined;
     this.#holds = true;
-    this.emit("data", Buffer.concat(answer.bytes));
+    this.emit("data", types);
     setImmediate(() => {
       this.#holds = false;
       this.#sendEarly();
@@ -263,11 +247,10 @@ export class PostgresSocket extends EventEmitter {
     setImmediate(() => {
       const fault = this.#fault;
       if (fault !== undefined) this.#options.onFault(fault);
-      const early = this.#start === undefined && this.#typesAnswer !== undefined && this.#purpose === "session" &&
-        ++this.#options.earlyLosses.count <= MAX_EARLY_LOSSES;
-      if (fault !== undefined && !early) this.emit("error", fault);
+      this.#tellTypes();
+      if (fault !== undefined) this.emit("error", fault);
       this.#gone = true;
-      this.emit("close", fault !== undefined || early);
+      this.emit("close", fault !== undefined);
     });
   }
 }

@@ -11,7 +11,7 @@ async function closedSocket(write: (socket: PostgresSocket) => void) {
     host: "127.0.0.1",
     port: Number(new URL(proxy.url).port),
     directTls: false,
-    earlyLosses: { count: 0 },
+    asksTypes: true,
     onFault: (fault) => faults.push(fault),
   });
   socket.on("close", resolve);

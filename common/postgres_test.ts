@@ -23,10 +23,10 @@ async function withProxy(
   }
 }
 
-/** Settles as the work does; rejects when that takes 5 s. */
+/** Settles as the work does; rejects when that takes 20 s. */
 async function inTime<T>(work: PromiseLike<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error("Not within 5 s")), 5_000);
+  const timer = setTimeout(() => late.reject(new Error("Not within 20 s")), 20_000);
   try {
     return await Promise.race([work, late.promise]);
   } finally {
@@ -114,15 +114,15 @@ Deno.test("connectPostgres() gives up a connection that owes an answer and is si
 });
 
 Deno.test("connectPostgres() leaves a connection alone that owes nothing", async () => {
-  await withProxy({ answerLimitMs: 100 }, async (sql) => {
+  await withProxy({ answerLimitMs: 1_000 }, async (sql) => {
     const pid = async (sql: Sql) => (await sql`SELECT pg_backend_pid() AS pid`)[0]!["pid"];
     const before = await pid(sql);
     await transaction(sql, {}, async (tx) => {
       await tx`SELECT 1`;
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await new Promise((resolve) => setTimeout(resolve, 1_300));
       await tx`SELECT 2`;
     });
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await new Promise((resolve) => setTimeout(resolve, 1_300));
     assertEquals(await pid(sql), before);
   });
 });
@@ -134,7 +134,7 @@ Deno.test("closePostgres() does not wait for a server that does not answer, and 
   proxy.stall();
   const begun = performance.now();
   await closePostgres(sql);
-  assert(performance.now() - begun < 4_000);
+  assert(performance.now() - begun < 12_000); // It waits for 2 s, and not for ever.
   proxy.resume();
   await until("the proxy has let go", () => proxy.connections === 0);
 });
@@ -166,7 +166,7 @@ Deno.test("connectPostgres() speaks TLS, and treats faults the same", async () =
   await server.restart();
   await using proxy = await startTcpProxy(server.url);
   const connect = (query: string) =>
-    connectPostgres(`${proxy.url}${query}`, { applicationName: "test", connections: 1, answerLimitMs: 500 });
+    connectPostgres(`${proxy.url}${query}`, { applicationName: "test", connections: 1, answerLimitMs: 2_000 });
   const secure = connect("?sslmode=require");
   try {
     const encrypted = async () =>
@@ -233,13 +233,16 @@ Deno.test("connectPostgres() sends arrays as arrays in the very first statement 
 
 Deno.test("connectPostgres() tells of a connection that is lost anywhere in its first moments to those who ask, and to nobody else", async () => {
   await using proxy = await startTcpProxy(Deno.env.get("DATABASE_URL")!);
-  for (let bytes = 0; bytes < 9_000; bytes += 150) {
+  for (let bytes = 0; bytes < 12_000; bytes += 250) {
     const sql = connectPostgres(proxy.url, { applicationName: "test", connections: 1 });
-    void proxy.cutAfterBytes(bytes, "toClient"); // It stays pending when no byte comes after them.
+    // It stays pending when no byte comes after them. Every other time the server is away for a moment afterwards.
+    void proxy.cutAfterBytes(bytes, "toClient").then(() => bytes % 500 === 0 && proxy.refuse("hang up"));
     try {
       // It fails when the cut comes before its answer, and not with what the test runner would see as an uncaught error.
       const first = sql`SELECT 1 AS one`.then(() => "answered", (error: Error) => error.message);
       assertMatch(await first, /answered|PostgreSQL|CONNECTION/);
+      if (bytes % 500 === 0) await sql`SELECT 1`.catch(() => {});
+      await proxy.calm();
       assertEquals([...await sql`SELECT 1 AS one`.catch(() => sql`SELECT 1 AS one`)], [{ one: 1 }]);
     } finally {
       await proxy.calm();

@@ -48,11 +48,24 @@ function serverOf(
 ): RedisServer {
   const tls = tlsOptions(target, options.tls ?? {});
   const common = { login: target.login, database: target.database, tls };
-  if (target.kind === "single") return { ...common, finder: oneServer(target.server) };
   return {
     ...common,
-    finder: primaryFinder(target, tls),
-    // The server was demoted: the Sentinels know which one is the primary now.
-    reconnectOnError: (error) => error.message.startsWith("READONLY"),
+    finder: target.kind === "single" ? oneServer(target.server) : primaryFinder(target, tls),
+    // The server was demoted. The Sentinels know which one is the primary now; and one address may lead to another server by now, as
+    // behind a load balancer, or by a name that a managed service moves.
+    reconnectOnError: nowAndThen((error) => error.message.startsWith("READONLY")),
+  };
+}
+
+/** How long a server that is the wrong one is kept, in milliseconds: who is back at once with the same one would do nothing else. */
+const LOOK_MS = 1_000;
+
+/** What is said of an error, and not again for a while. */
+function nowAndThen(applies: (error: Error) => boolean): (error: Error) => boolean {
+  let again = 0;
+  return (error) => {
+    if (!applies(error) || performance.now() < again) return false;
+    again = performance.now() + LOOK_MS;
+    return true;
   };
 }

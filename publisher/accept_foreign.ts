@@ -1,3 +1,4 @@
+import { readCheckpoints } from "@events-pipeline/common/lease";
 import type { Logger } from "@events-pipeline/common/logger";
 import type { RedisConnection } from "@events-pipeline/common/redis";
 import type { Sql } from "postgres";
@@ -23,10 +24,14 @@ export interface AcceptForeignOptions {
  * publishes on from there. For a database that was restored from a backup older than the stream: somebody has to decide that
  * the events the database no longer knows of did happen.
  *
- * @throws {Error} the stream could not be published
+ * @throws {Error} there is no such stream, or it could not be published
  */
 export async function acceptForeign(options: AcceptForeignOptions): Promise<void> {
   const { sql, redis, stream, logger, signal } = options;
+  const known = (await readCheckpoints(sql, "publisher")).has(stream);
+  if (!known && await redis.call("EXISTS", stream) === 0) {
+    throw new Error(`Cannot accept the entries of ${stream}: neither the outbox nor Redis has such a stream`);
+  }
   let accepted = 0;
   while (!signal.aborted) {
     const outcome = await publishRound({

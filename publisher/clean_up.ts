@@ -10,6 +10,9 @@ export interface CleanUpLimits {
   readonly rows: number;
 }
 
+/** How long the server waits for a batch whose publisher is paused, dead or cut off, in milliseconds. */
+const IDLE_MS = 15_000;
+
 /**
  * Deletes one batch of a stream's oldest published rows. It begins where the last one ended, so it costs its own size, whatever was
  * deleted before; two publishers never clean one stream at once.
@@ -18,6 +21,9 @@ export interface CleanUpLimits {
  */
 export async function cleanBatch(sql: Sql, stream: string, limits: CleanUpLimits): Promise<number> {
   return await transaction(sql, {}, async (tx) => {
+    // Who is paused here would hold up the trimming of the stream by all others.
+    await tx`SELECT set_config('idle_in_transaction_session_timeout', ${String(IDLE_MS)}, true),
+                    set_config('tcp_user_timeout', ${String(IDLE_MS)}, true)`;
     await tx`INSERT INTO events.stream_retention (stream_name) VALUES (${stream}) ON CONFLICT DO NOTHING`;
     const [locked] = await tx<{ cleaned_to: string }[]>`
       SELECT cleaned_to FROM events.stream_retention WHERE stream_name = ${stream} FOR UPDATE SKIP LOCKED`;

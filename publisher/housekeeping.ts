@@ -5,7 +5,7 @@ import { describeError, type Logger } from "@events-pipeline/common/logger";
 import type { Counter, Gauge, Metrics } from "@events-pipeline/common/metrics";
 import { sleep } from "@events-pipeline/common/retry";
 import { cleanBatch } from "./clean_up.ts";
-import { type MemoryPressure, readMemory, usedShare } from "./memory_pressure.ts";
+import { evictsStreams, type MemoryPressure, readMemory, usedShare } from "./memory_pressure.ts";
 import { readTrimFloor, type TrimContext, type TrimFloor, trimStream } from "./trim.ts";
 
 /** What housekeeping works with. */
@@ -146,7 +146,16 @@ class Housekeeping {
   }
 
   async #memoryShare(): Promise<number> {
-    return usedShare(await readMemory(this.#options.redis));
+    const memory = await readMemory(this.#options.redis);
+    const { health } = this.#options;
+    if (!evictsStreams(memory)) health.recover("Redis eviction");
+    else {
+      health.fail(
+        "Redis eviction",
+        `Redis deletes streams when it is full: its maxmemory-policy is ${memory.policy}, and has to be noeviction`,
+      );
+    }
+    return usedShare(memory);
   }
 
   /** What trimming could not make room for has to wait in PostgreSQL. */

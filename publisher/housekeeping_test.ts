@@ -138,6 +138,12 @@ Deno.test("runHousekeeping() trims beyond the retention time when Redis is nearl
   try {
     await until("it slows down", () => pressure.slow && health.faults().has("Redis memory"));
     assert(Number(await redis.call("XLEN", stream)) < 100); // Nobody reads the stream, so nobody needs the rest.
+    await redis.call("CONFIG", "SET", "maxmemory-policy", "allkeys-lru");
+    await until(
+      "it says that streams are evicted",
+      () => /allkeys-lru/.test(health.faults().get("Redis eviction") ?? ""),
+    );
+    await redis.call("CONFIG", "SET", "maxmemory-policy", "volatile-lru");
     await redis.call("DEL", "ballast");
     await until("it recovers", () => !pressure.slow && health.faults().size === 0);
   } finally {
@@ -145,4 +151,17 @@ Deno.test("runHousekeeping() trims beyond the retention time when Redis is nearl
     await running;
     await redis.close();
   }
+});
+
+Deno.test("what the outbox lacks amid what is refilled is recorded too", async () => {
+  await using pipeline = await testPipeline();
+  const { sql, redis, stream } = pipeline;
+  await publishWidgets(pipeline, 10);
+  await sql`DELETE FROM events.outbox_event WHERE stream_position IN (4, 5, 8)`;
+  await redis.call("DEL", stream);
+  await pipeline.publish();
+  assertEquals(await positionsInRedis(pipeline), [1, 2, 3, 6, 7, 9, 10]);
+  const losses = await sql`
+    SELECT first_position::int, last_position::int FROM events.stream_loss ORDER BY first_position`.values();
+  assertEquals([...losses].map((loss) => [...loss]), [[4, 5], [8, 8]]);
 });

@@ -7,13 +7,16 @@ export interface RedisMemory {
   readonly used: number;
   /** Bytes it may use; 0 when it has no limit. */
   readonly limit: number;
+  /** What it does when there is no room, such as `noeviction`. */
+  readonly policy: string;
 }
 
 /** Asks Redis how full it is. Of the primaries of a Cluster the fullest one counts, for a stream does not move to where there is room. */
 export async function readMemory(redis: RedisConnection): Promise<RedisMemory> {
   const servers = (await redis.callPrimaries("INFO", "memory")).map((reply) => {
     const figure = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, "m").exec(String(reply))?.[1] ?? 0);
-    return { used: figure("used_memory"), limit: figure("maxmemory") };
+    const policy = /^maxmemory_policy:(\S+)/m.exec(String(reply))?.[1] ?? "noeviction";
+    return { used: figure("used_memory"), limit: figure("maxmemory"), policy };
   });
   return servers.reduce((fullest, server) => usedShare(server) > usedShare(fullest) ? server : fullest);
 }
@@ -21,6 +24,11 @@ export async function readMemory(redis: RedisConnection): Promise<RedisMemory> {
 /** The share of its limit that Redis uses; 0 when it has no limit. */
 export function usedShare({ used, limit }: RedisMemory): number {
   return limit === 0 ? 0 : used / limit;
+}
+
+/** Whether Redis makes room by deleting streams. It spares keys that do not expire under every policy but these. */
+export function evictsStreams({ limit, policy }: RedisMemory): boolean {
+  return limit > 0 && policy.startsWith("allkeys-");
 }
 
 /** While Redis is nearly full, so long between two rounds of a stream, in milliseconds. */

@@ -153,14 +153,24 @@ export interface StreamFloor {
   readonly floor: string;
 }
 
+/** A stream that has unpublished rows. */
+export interface BackloggedStream {
+  /** The stream. */
+  readonly stream: string;
+  /** The id of the oldest of them; a bigint as text. */
+  readonly oldest: string;
+}
+
 /** The streams that have unpublished rows, and who says so. */
 export interface BackloggedStreams {
-  /** Their names. */
-  readonly backlogged: readonly string[];
+  /** Each with its oldest row. */
+  readonly backlogged: readonly BackloggedStream[];
   /** The session's backend. */
   readonly backendPid: number;
-  /** Which run of which server it is. */
+  /** Which run of which server it is, and which life of the table. */
   readonly incarnation: string;
+  /** The highest id that was given out; a bigint as text. */
+  readonly lastId: string;
 }
 
 /**
@@ -168,42 +178,51 @@ export interface BackloggedStreams {
  * two known names. So it costs two look-ups a stream, whatever the backlog, and whatever dead index entries the floors pass over.
  */
 export async function readBackloggedStreams(sql: Sql, known: readonly StreamFloor[]): Promise<BackloggedStreams> {
-  const rows = await sql<{ stream_name: string | null; backend_pid: number; incarnation: string }[]>`
+  const rows = await sql<
+    { stream_name: string | null; oldest: string | null; backend_pid: number; incarnation: string; last_id: string }[]
+  >`
     WITH known AS (
       SELECT stream, floor, lead(stream) OVER (ORDER BY stream) AS next
       FROM unnest(${known.map((k) => k.stream)}::text[], ${
     known.map((k) => k.floor)
   }::text[]::bigint[]) AS k(stream, floor)
     ), backlogged AS (
-      SELECT stream AS stream_name FROM known
-      WHERE EXISTS (SELECT FROM events.outbox_event o
-                    WHERE o.published_at IS NULL AND o.stream_name = known.stream AND o.id > known.floor)
+      SELECT stream AS stream_name, o.id AS oldest FROM known
+      CROSS JOIN LATERAL (SELECT o.id FROM events.outbox_event o
+                          WHERE o.published_at IS NULL AND o.stream_name = known.stream AND o.id > known.floor
+                          ORDER BY o.id LIMIT 1) AS o
       UNION ALL
-      SELECT o.stream_name
+      SELECT o.stream_name, o.oldest
       FROM (SELECT stream, next FROM known UNION ALL SELECT '', min(stream) FROM known) AS gap
       CROSS JOIN LATERAL (
-        WITH RECURSIVE hop(stream_name) AS (
-          SELECT gap.stream
+        WITH RECURSIVE hop(stream_name, oldest) AS (
+          SELECT gap.stream, NULL::bigint
           UNION ALL
-          SELECT CASE WHEN gap.next IS NULL
-            THEN (SELECT o.stream_name FROM events.outbox_event o
-                  WHERE o.published_at IS NULL AND o.stream_name > hop.stream_name
-                  ORDER BY o.stream_name LIMIT 1)
-            ELSE (SELECT o.stream_name FROM events.outbox_event o
-                  WHERE o.published_at IS NULL AND o.stream_name > hop.stream_name AND o.stream_name < gap.next
-                  ORDER BY o.stream_name LIMIT 1)
-            END
-          FROM hop WHERE hop.stream_name IS NOT NULL
+          SELECT o.stream_name, o.id FROM hop CROSS JOIN LATERAL (
+            (SELECT o.stream_name, o.id FROM events.outbox_event o
+             WHERE gap.next IS NULL AND o.published_at IS NULL AND o.stream_name > hop.stream_name
+             ORDER BY o.stream_name, o.id LIMIT 1)
+            UNION ALL
+            (SELECT o.stream_name, o.id FROM events.outbox_event o
+             WHERE o.published_at IS NULL AND o.stream_name > hop.stream_name AND o.stream_name < gap.next
+             ORDER BY o.stream_name, o.id LIMIT 1)
+          ) AS o
         )
-        SELECT stream_name FROM hop WHERE stream_name <> gap.stream
+        SELECT stream_name, oldest FROM hop WHERE stream_name <> gap.stream
       ) AS o
     )
-    SELECT b.stream_name, pg_backend_pid() AS backend_pid, pg_postmaster_start_time()::text AS incarnation
-    FROM (SELECT 1) AS always LEFT JOIN backlogged b ON true`;
+    SELECT b.stream_name, b.oldest::text, always.*
+    FROM (SELECT pg_backend_pid() AS backend_pid,
+                  coalesce(pg_sequence_last_value('events.outbox_event_id_seq'), 0)::text AS last_id,
+                  concat(pg_postmaster_start_time(), ' ', pg_relation_filenode('events.outbox_event')) AS incarnation
+           OFFSET 0) AS always LEFT JOIN backlogged b ON true`;
   return {
-    backlogged: rows.flatMap((row) => row.stream_name ?? []),
+    backlogged: rows.flatMap(({ stream_name: stream, oldest }) =>
+      stream === null || oldest === null ? [] : [{ stream, oldest }]
+    ),
     backendPid: rows[0]!.backend_pid,
     incarnation: rows[0]!.incarnation,
+    lastId: rows[0]!.last_id,
   };
 }
 

@@ -81,8 +81,19 @@ function lingerMs(events: number): number {
   return Math.min(20, Math.max(1, events / 4));
 }
 
+/** How long to wait for writers that do not notify, in milliseconds: most are gone at once, one that is idle stays for hours. */
+function writersMs(sinceMs: number): number {
+  return Math.min(BUSY_POLL_MS, Math.max(1, sinceMs / 10));
+}
+
 /** How often outbox writers are looked at while there is work, in milliseconds. */
 const SETTLE_MS = 1_000;
+
+/** A look at very many streams takes its time; the pause after it is at least so many times as long. */
+const POLL_PAUSES = 4;
+
+/** The outbox is looked at from its beginning this often, in milliseconds: rows may have come with lower ids than any before. */
+const LOWER_MS = 10 * 60_000;
 
 /** The outbox is looked at this often where notifications do not arrive, in milliseconds. */
 const DEAF_POLL_MS = 500;
@@ -132,6 +143,10 @@ class Publisher {
   /** Streams that were found to differ from their checkpoint, and for which no pump was started yet. */
   readonly #differing = new Set<string>();
   #settleAt = 0;
+  #lowerAt = Date.now() + LOWER_MS;
+  #pollTookMs = 0;
+  /** Since when a transaction that does not notify keeps this from sleeping, in Unix milliseconds. */
+  #writersSince: number | undefined;
   /** When a pump last published something, in Unix milliseconds. */
   #workedAt = 0;
   #aliveAt = Date.now();
@@ -263,36 +278,56 @@ class Publisher {
   /** Looks at the outbox and sets pumps to work. @returns whether there is nothing to do */
   async #turn(): Promise<boolean> {
     const { wakeUpSql, verifyMs = 5_000, once = false } = this.#options;
+    if (this.#settledIds.settled.id === 0n) await this.#settle();
+    const begunAt = Date.now();
+    if (begunAt >= this.#lowerAt) {
+      this.#settledIds.lower();
+      this.#lowerAt = begunAt + LOWER_MS;
+    }
     const backlogged = await this.#wakeUp.poll();
     const streams = new Set(backlogged);
     const now = Date.now();
+    this.#pollTookMs = now - begunAt;
     await this.#stalls.look(backlogged, this.#settledIds.floors, now);
     if (now >= this.#verifyAt) {
       this.#verifyAt = now + verifyMs;
+      if (this.#wakeUp.refused) await this.#wakeUp.listen();
       await this.#startVerifying();
       if (once) await Promise.all(this.#verifying.values());
     }
     for (const stream of this.#differing) streams.add(stream);
-    this.#differing.clear();
     if (now >= this.#settleAt && (this.#pumps.running > 0 || now - this.#workedAt < 3 * SETTLE_MS)) {
       await this.#settledIds.refresh(wakeUpSql);
       this.#settleAt = now + SETTLE_MS;
     }
     const started = this.#pumps.start([...streams]);
+    for (const stream of this.#differing) if (this.#pumps.runs(stream)) this.#differing.delete(stream);
     if (started > 0) await this.#wakeUp.disarm();
     return streams.size === 0 && this.#pumps.running === 0 && this.#pumps.worst === undefined;
+  }
+
+  /** Before anything is known to be settled, every look passes over all dead rows: two looks at the writers, if they let them, end that. */
+  async #settle(): Promise<void> {
+    for (let look = 0; look < 2; look++) await this.#settledIds.refresh(this.#options.wakeUpSql);
   }
 
   /** Waits for the next reason to look: a short while when work is under way, else armed, until woken or the slow poll is due. */
   async #rest(): Promise<void> {
     const { once = false, pollMs = 1_000 } = this.#options;
     if (this.#pumps.running > 0 || once) {
-      return await this.#wakeUp.sleep(this.#settledIds.floors.length > 1 ? BUSY_POLL_MS : LONE_POLL_MS);
+      const pauseMs = this.#settledIds.floors.length > 1 ? BUSY_POLL_MS : LONE_POLL_MS;
+      return await this.#wakeUp.sleep(Math.max(pauseMs, POLL_PAUSES * this.#pollTookMs));
     }
     if (this.#wakeUp.listening && !this.#wakeUp.armed) {
       const state = await this.#wakeUp.arm();
-      if (state === "armed") return;
-      if (state === "writers") return await this.#wakeUp.sleep(1);
+      if (state === "armed") {
+        this.#writersSince = undefined;
+        return;
+      }
+      if (state === "writers") {
+        return await this.#wakeUp.sleep(writersMs(Date.now() - (this.#writersSince ??= Date.now())));
+      }
+      this.#writersSince = undefined;
     }
     const longest = this.#wakeUp.listening ? pollMs : Math.min(pollMs, DEAF_POLL_MS);
     await this.#wakeUp.sleep(Math.max(1, Math.min(longest, this.#pumps.nextRetryAt - Date.now())));

@@ -7,7 +7,7 @@ export interface LockedStream {
   readonly checkpoint: string;
   /** The database's clock in Unix milliseconds: the publishers' clocks need not agree. */
   readonly nowMs: number;
-  /** Which run of which server this is: rows may be unpublished again in another one. */
+  /** Which run of which server this is, and which life of the table: rows may be unpublished again in another one. */
   readonly incarnation: string;
 }
 
@@ -42,7 +42,7 @@ export async function lockStream(
 ): Promise<LockedStream | undefined> {
   const [row] = await tx<{ checkpoint: string; now_ms: string; incarnation: string }[]>`
     SELECT checkpoint, floor(extract(epoch FROM clock_timestamp()) * 1000)::text AS now_ms,
-           pg_postmaster_start_time()::text AS incarnation,
+           concat(pg_postmaster_start_time(), ' ', pg_relation_filenode('events.outbox_event')) AS incarnation,
            set_config('idle_in_transaction_session_timeout', ${String(idleMs)}, true),
            set_config('tcp_user_timeout', ${String(idleMs)}, true),
            set_config('statement_timeout', ${String(Math.ceil(answerMs * 0.9))}, true),
@@ -53,10 +53,19 @@ export async function lockStream(
 }
 
 /** Takes up a stream that nobody has published to. @returns whether it was new */
-export async function createCheckpoint(tx: TransactionSql, stream: string): Promise<boolean> {
-  const { count } = await tx`
-    INSERT INTO events.stream_lease (stream_name, role, checkpoint) VALUES (${stream}, 'publisher', ${ZERO_ENTRY_ID})
-    ON CONFLICT DO NOTHING`;
+export async function createCheckpoint(
+  tx: TransactionSql,
+  stream: string,
+  limits: SessionLimits,
+): Promise<boolean> {
+  // The row that is inserted holds up the others like a lock.
+  const [, { count }] = await Promise.all([
+    tx`SELECT set_config('idle_in_transaction_session_timeout', ${String(limits.idleMs)}, true),
+              set_config('tcp_user_timeout', ${String(limits.idleMs)}, true),
+              set_config('statement_timeout', ${String(Math.ceil(limits.answerMs * 0.9))}, true)`,
+    tx`INSERT INTO events.stream_lease (stream_name, role, checkpoint) VALUES (${stream}, 'publisher', ${ZERO_ENTRY_ID})
+       ON CONFLICT DO NOTHING`,
+  ]);
   return count > 0;
 }
 

@@ -39,7 +39,7 @@ export async function repairStream(context: RoundContext, tx: TransactionSql, mi
 async function adoptEntries(context: RoundContext, tx: TransactionSql, mismatch: Mismatch): Promise<void> {
   const { stream, checkpoint } = mismatch;
   const entries = await readEntriesAfter(context.redis, stream, checkpoint, context.limits.rows);
-  const last = entries.at(-1);
+  const last = entries.at(-1)?.entryId ?? (context.acceptForeign === true ? mismatch.actual : undefined);
   if (last === undefined) {
     throw new ForeignEntryError(
       `Cannot publish to ${stream}: its last id is ${mismatch.actual}, after the outbox's ${checkpoint}, yet it holds no ` +
@@ -53,9 +53,25 @@ async function adoptEntries(context: RoundContext, tx: TransactionSql, mismatch:
     if (!await setLastId(context.redis, stream, { expected: lastId, lastId }, context.replicaWait)) return;
   }
   const known = await markEventsPublished(tx, stream, entries);
-  if (context.acceptForeign !== true) refuseForeign(mismatch, entries, known);
-  await saveCheckpoint(tx, stream, last.entryId);
-  context.onRepair({ kind: "adopted", stream, events: known, upTo: last.entryId, foreign: entries.length - known });
+  if (context.acceptForeign === true) refuseUncounted(mismatch, [...entries.map((entry) => entry.entryId), last]);
+  else refuseForeign(mismatch, entries, known);
+  await saveCheckpoint(tx, stream, last);
+  context.onRepair({ kind: "adopted", stream, events: known, upTo: last, foreign: entries.length - known });
+}
+
+/** Positions that go back would be given out again: the outbox could never mark their rows. */
+function refuseUncounted({ stream, checkpoint }: Mismatch, entryIds: readonly string[]): void {
+  let { position } = parseEntryId(checkpoint);
+  for (const entryId of entryIds) {
+    const next = parseEntryId(entryId).position;
+    if (next < position || (next === position && entryId !== entryIds.at(-1))) {
+      throw new ForeignEntryError(
+        `Cannot accept ${entryId} of ${stream}: its position is ${next} and must come after ${position}. No publisher wrote it: ` +
+          `delete it with XDEL, and set the stream's last id back with 'XSETID ${stream} <id of the last entry that is right>'`,
+      );
+    }
+    position = next;
+  }
 }
 
 function refuseForeign({ stream, checkpoint }: Mismatch, entries: readonly Entry[], known: number): void {
@@ -77,22 +93,46 @@ async function refillEntries(context: RoundContext, tx: TransactionSql, mismatch
   const { trimmedTo } = await readRetention(tx, stream);
   const upTo = parseEntryId(checkpoint).position;
   const after = Math.max(parseEntryId(actual).position, trimmedTo);
+  await refuseDiverged(tx, mismatch);
   const rows = await readPublished(tx, stream, { after, upTo }, context.limits);
-  const first = rows[0] === undefined ? upTo + 1 : parseEntryId(rows[0].entryId).position;
-  if (first > after + 1) {
-    const loss: StreamLoss = { stream, first: after + 1, last: first - 1 };
-    await recordLoss(tx, loss);
-    context.onRepair({ kind: "lost", ...loss, events: first - 1 - after, after: actual });
+  const losses: StreamLoss[] = [];
+  let position = after;
+  for (const next of rows.length === 0 ? [upTo + 1] : rows.map((row) => parseEntryId(row.entryId).position)) {
+    if (next > position + 1) losses.push({ stream, first: position + 1, last: next - 1 });
+    position = next;
   }
+  for (const loss of losses) await recordLoss(tx, loss);
+  const tellLosses = (): void => {
+    for (const loss of losses) {
+      context.onRepair({ kind: "lost", ...loss, events: loss.last - loss.first + 1, after: actual });
+    }
+  };
   const last = rows.at(-1);
   if (last === undefined) {
     // Nothing can be put back, so the stream is told where it ends: the next event follows without a doubt.
-    await setLastId(context.redis, stream, { expected: actual, lastId: checkpoint }, context.replicaWait);
+    if (await setLastId(context.redis, stream, { expected: actual, lastId: checkpoint }, context.replicaWait)) {
+      tellLosses();
+    }
     return;
   }
   const entries = rows.map((row) => ({ ...row.envelope, entryId: row.entryId }));
   const outcome = await appendEntries(context.redis, stream, actual, entries, context.replicaWait);
   if (outcome.kind === "mismatch") return; // Redis lost more meanwhile, or another publisher was here: look again.
+  tellLosses();
   const remaining = upTo - parseEntryId(last.entryId).position;
   context.onRepair({ kind: "refilled", stream, events: rows.length, upTo: last.entryId, remaining });
+}
+
+/**
+ * What is left of the stream must end as the outbox remembers it. It does not when an append that was sent before the loss, by a publisher
+ * that was paused or cut off meanwhile, has found the stream as it expected it.
+ */
+async function refuseDiverged(tx: TransactionSql, { stream, actual }: Mismatch): Promise<void> {
+  const { position } = parseEntryId(actual);
+  const [row] = await readPublished(tx, stream, { after: position - 1, upTo: position }, { rows: 1, bytes: 1 });
+  if (row === undefined || row.entryId === actual) return;
+  throw new ForeignEntryError(
+    `Cannot refill ${stream}: it ends with ${actual}, and position ${position} was published as ${row.entryId}. Something wrote to it ` +
+      `after it had lost entries: delete the key, and it is refilled as a whole`,
+  );
 }

@@ -109,7 +109,7 @@ async function publishIn(tx: TransactionSql, context: RoundContext, stream: stri
     lockStream(tx, stream, sessionLimits),
     readUnpublished(tx, stream, settledIds.floorOf(stream), limits),
   ]);
-  if (locked === undefined) return { kind: await createCheckpoint(tx, stream) ? "repaired" : "busy" };
+  if (locked === undefined) return { kind: await createCheckpoint(tx, stream, sessionLimits) ? "repaired" : "busy" };
   const fits = settledIds.sameServer(locked.incarnation);
   return await publishBatches(tx, context, stream, {
     locked,

@@ -9,6 +9,14 @@ interface Look {
   readonly writers: ReadonlySet<string>;
 }
 
+/** What is known to be settled, and in which life of the outbox. */
+export interface Settled {
+  /** The highest id; a bigint as text. */
+  readonly id: bigint;
+  /** Grows whenever everything is forgotten. */
+  readonly life: number;
+}
+
 /**
  * Knows up to which id every outbox row is settled, that is committed, or rolled back and never to be seen, and from that where each
  * stream's unpublished rows can begin. Looking for them from there on passes over the dead index entries of published rows,
@@ -21,6 +29,7 @@ interface Look {
 export class SettledIds {
   readonly #floors = new Map<string, bigint>();
   #settled = 0n;
+  #life = 0;
   #incarnation: string | undefined;
   #look: Look | undefined;
 
@@ -40,8 +49,8 @@ export class SettledIds {
   }
 
   /** The highest id known to be settled. A round reads it before its snapshot, and hands it to {@linkcode SettledIds.raise}. */
-  get settled(): bigint {
-    return this.#settled;
+  get settled(): Settled {
+    return { id: this.#settled, life: this.#life };
   }
 
   /**
@@ -50,25 +59,36 @@ export class SettledIds {
    * @param settled what was settled before the round's snapshot was taken
    * @param upTo the snapshot's unpublished rows are published up to this id; `undefined` when all are
    */
-  raise(stream: string, settled: bigint, upTo: string | undefined): void {
+  raise(stream: string, { id: settled, life }: Settled, upTo: string | undefined): void {
+    if (life !== this.#life) return; // It was settled on a server that is another one than the round's.
     const floor = upTo === undefined || BigInt(upTo) > settled ? settled : BigInt(upTo);
     if (floor > (this.#floors.get(stream) ?? 0n)) this.#floors.set(stream, floor);
   }
 
   /**
-   * Forgets everything when the server is another one than before: it may be a replica that lacks the last commits, or a restored
-   * backup, where rows below a floor are unpublished again.
-   *
-   * @param incarnation what tells one run of the server from another
-   * @returns whether it was the same server as before
+   * Lowers every floor to the ground, so that the next look passes over everything: rows may have been copied in with lower ids, by
+   * logical replication, say. To be done rarely.
    */
-  sameServer(incarnation: string): boolean {
-    const same = this.#incarnation === incarnation;
+  lower(): void {
+    for (const stream of this.#floors.keys()) this.#floors.set(stream, 0n);
+  }
+
+  /**
+   * Forgets everything when the outbox is another one than before: the server may be a replica that lacks the last commits, or a backup
+   * was restored, into another server or into this one. Then rows below a floor are unpublished again, and ids are given out again.
+   *
+   * @param incarnation what tells one run of the server, and one life of the table, from another
+   * @param lastId the highest id that was given out, if it was looked at; a bigint as text
+   * @returns whether it was the same outbox as before
+   */
+  sameServer(incarnation: string, lastId?: string): boolean {
+    const same = this.#incarnation === incarnation && (lastId === undefined || BigInt(lastId) >= this.#settled);
     if (same) return true;
     const first = this.#incarnation === undefined;
     this.#incarnation = incarnation;
     if (first) return true;
-    for (const stream of this.#floors.keys()) this.#floors.set(stream, 0n);
+    this.lower();
+    this.#life++;
     this.#settled = 0n;
     this.#look = undefined;
     return false;
@@ -76,14 +96,19 @@ export class SettledIds {
 
   /** Looks whether the writers of the last look have ended. Two light statements, to be made about once a second. */
   async refresh(sql: Sql): Promise<void> {
+    const life = this.#life;
     // The order matters: a writer that took an id at or below the first answer shows in the second, unless it has ended.
-    const [sequence] = await sql<{ last_id: string }[]>`
-      SELECT CASE WHEN is_called THEN last_value ELSE 0 END::text AS last_id FROM events.outbox_event_id_seq`;
+    const [sequence] = await sql<{ last_id: string; incarnation: string }[]>`
+      SELECT CASE WHEN is_called THEN last_value ELSE 0 END::text AS last_id,
+             concat(pg_postmaster_start_time(), ' ', pg_relation_filenode('events.outbox_event')) AS incarnation
+      FROM events.outbox_event_id_seq`;
+    this.sameServer(sequence!.incarnation, sequence!.last_id);
     const rows = await sql<{ writer: string }[]>`
       SELECT DISTINCT virtualtransaction AS writer FROM pg_locks
       WHERE locktype = 'relation' AND relation = 'events.outbox_event'::regclass AND mode = 'RowExclusiveLock'
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
     const writers = new Set(rows.map((row) => row.writer));
+    if (life !== this.#life) return; // The two answers may be of two servers.
     const look = this.#look;
     if (look === undefined || look.writers.isDisjointFrom(writers)) {
       if (look !== undefined && look.lastId > this.#settled) this.#settled = look.lastId;

@@ -39,11 +39,19 @@ interface Trouble {
   readonly retryAt: number;
 }
 
-/** One pump a stream: round after round until a round finds nothing. A stream in trouble waits alone; the others go on. */
+/**
+ * One pump a stream: round after round until a round finds nothing, or one round when other streams wait for their turn. A stream in
+ * trouble waits alone; the others go on.
+ */
 export class StreamPumps {
   readonly #options: StreamPumpsOptions;
   readonly #running = new Map<string, Promise<void>>();
   readonly #troubles = new Map<string, Trouble>();
+  /** In which order the streams had their last turn: who waits longest is next. */
+  readonly #turns = new Map<string, number>();
+  #turn = 0;
+  /** Whether streams wait for one of those that are being worked on to end. */
+  #crowded = false;
 
   constructor(options: StreamPumpsOptions) {
     this.#options = options;
@@ -72,11 +80,16 @@ export class StreamPumps {
       if (trouble.failures > 0) wanted.add(stream);
       else this.#troubles.delete(stream);
     }
-    let started = 0;
-    for (const stream of wanted) {
-      if (this.#running.size >= this.#options.concurrency || this.#options.stop.aborted) break;
-      if (this.#running.has(stream) || (this.#troubles.get(stream)?.retryAt ?? 0) > now) continue;
-      started++;
+    const lastTurn = (stream: string): number => this.#turns.get(stream) ?? 0;
+    const ready = [...wanted]
+      .filter((stream) => !this.#running.has(stream) && (this.#troubles.get(stream)?.retryAt ?? 0) <= now)
+      .sort((a, b) => lastTurn(a) - lastTurn(b));
+    const started = this.#options.stop.aborted
+      ? 0
+      : Math.max(0, Math.min(ready.length, this.#options.concurrency - this.#running.size));
+    this.#crowded = ready.length > started;
+    for (const stream of ready.slice(0, started)) {
+      this.#turns.set(stream, ++this.#turn);
       const pump = this.#pump(stream).then((events) => {
         this.#running.delete(stream);
         this.#options.onIdle(events);
@@ -125,6 +138,7 @@ export class StreamPumps {
         if (outcome.kind === "repaired") continue;
         if (outcome.events === 0) break;
         published += outcome.events;
+        if (this.#crowded) break; // It is taken up again when those that wait have had their turn.
         if (outcome.drained) await sleep(lingerMs(outcome.events), stop);
       }
       if (this.#troubles.delete(stream)) onState(stream);

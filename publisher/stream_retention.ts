@@ -15,10 +15,13 @@ export async function readRetention(sql: Sql | TransactionSql, stream: string): 
   return { trimmedTo: Number(row?.trimmed_to ?? 0), cleanedTo: Number(row?.cleaned_to ?? 0) };
 }
 
-/** Records that Redis need not hold positions up to one. To be called before the trimming itself. */
+/** Records that Redis need not hold positions up to one, if that is not known. To be called before the trimming itself. */
 export async function recordTrimmed(sql: Sql, stream: string, position: number): Promise<void> {
   await sql`
-    INSERT INTO events.stream_retention AS r (stream_name, trimmed_to) VALUES (${stream}, ${position})
+    INSERT INTO events.stream_retention AS r (stream_name, trimmed_to)
+    SELECT ${stream}, ${position}::bigint WHERE NOT EXISTS (
+      SELECT FROM events.stream_retention WHERE stream_name = ${stream} AND trimmed_to >= ${position}::bigint
+    )
     ON CONFLICT (stream_name) DO UPDATE
       SET trimmed_to = greatest(r.trimmed_to, excluded.trimmed_to), updated_at = clock_timestamp()`;
 }

@@ -39,6 +39,8 @@ export class WakeUp {
   #armedPid: number | undefined;
   #standby = false;
   #listening = false;
+  /** Whether listening failed, which may pass, unlike a pooler in between. */
+  #refused = false;
   #wake: (() => void) | undefined;
   #woken = false;
   #unlisten: (() => Promise<void>) | undefined;
@@ -56,11 +58,17 @@ export class WakeUp {
     return this.#listening;
   }
 
+  /** Whether listening failed, so that it is worth another try. */
+  get refused(): boolean {
+    return this.#refused;
+  }
+
   /** Starts listening, and makes sure that notifications arrive. Where they do not, it says so. */
   async listen(): Promise<void> {
     const probe = `probe ${crypto.randomUUID()}`;
     const arrived = Promise.withResolvers<boolean>();
     let timer: ReturnType<typeof setTimeout> | undefined;
+    this.#refused = false;
     try {
       const onNotify = (payload: string): void => payload === probe ? arrived.resolve(true) : this.wake();
       const listening = await this.#sql.listen(WAKE_UP_CHANNEL, onNotify, () => this.wake());
@@ -72,6 +80,7 @@ export class WakeUp {
       await this.unlisten(); // Or a session that others share would go on listening.
       this.#logger.warn("Notifications do not arrive, as behind PgBouncer in transaction mode: polling instead");
     } catch (error) {
+      this.#refused = true;
       this.#logger.warn("Cannot listen for new events: polling instead", { error: describeError(error) });
     } finally {
       clearTimeout(timer);
@@ -92,12 +101,16 @@ export class WakeUp {
     const settledIds = this.#settledIds;
     const settled = settledIds.settled;
     const known = settledIds.floors;
-    const { backlogged, backendPid, incarnation } = await readBackloggedStreams(this.#sql, known);
+    const { backlogged, backendPid, incarnation, lastId } = await readBackloggedStreams(this.#sql, known);
     this.#backendPid = backendPid;
-    if (!settledIds.sameServer(incarnation)) return await this.poll();
-    for (const { stream } of known) if (!backlogged.includes(stream)) settledIds.raise(stream, settled, undefined);
-    for (const stream of backlogged) settledIds.add(stream);
-    return backlogged;
+    if (!settledIds.sameServer(incarnation, lastId)) return await this.poll();
+    const oldest = new Map(backlogged.map((behind) => [behind.stream, behind.oldest]));
+    for (const { stream } of known) if (!oldest.has(stream)) settledIds.raise(stream, settled, undefined);
+    for (const [stream, id] of oldest) {
+      settledIds.add(stream);
+      settledIds.raise(stream, settled, String(BigInt(id) - 1n));
+    }
+    return [...oldest.keys()];
   }
 
   /** Whether inserting transactions are known to notify this publisher. */
