@@ -105,6 +105,10 @@ async function nextSegment(context: ArchiveContext, turn: ArchiveTurn, after: st
     let room = limits.bytes;
     for await (const page of readEntries(context, { stream, after, upTo, count: limits.count })) {
       signal.throwIfAborted();
+      if (turn.stop.aborted) {
+        writer.giveUp();
+        return undefined;
+      }
       const taken = cutPage(page, writer.first || page[0]!.entryId, room, writer.count === 0);
       await writer.add(page.slice(0, taken));
       if (taken < page.length) break;

@@ -183,7 +183,8 @@ class Archiver {
     try {
       while (!signal.aborted) {
         let waitMs = pollMs;
-        const woken = new Promise<void>((resolve) => this.#wake = resolve);
+        const woken = new AbortController();
+        this.#wake = () => woken.abort();
         try {
           const places = await this.#look();
           if (this.#once && this.#isDone(places)) break;
@@ -196,7 +197,7 @@ class Archiver {
           this.#logger.error("Cannot list the streams", { failures, retryInMs: waitMs, error: describeError(error) });
         }
         this.#aliveAt = Date.now();
-        await Promise.race([woken, sleep(waitMs, signal)]);
+        await sleep(waitMs, woken.signal);
       }
     } finally {
       signal.removeEventListener("abort", wake);

@@ -31,9 +31,9 @@ Deno.test("deno task archive stays below 200 MB, however large events follow sma
       await sql`
         INSERT INTO events.outbox_event (event_id, stream_name, event_type, payload)
         SELECT gen_random_uuid(), ${stream}, 'WidgetCreated',
-               json_build_object('pad', (SELECT string_agg(md5(random()::text || g), '') FROM generate_series(1, ${
-        bytes / 32
-      }::int)))
+               json_build_object('pad', (SELECT string_agg(md5(random()::text || h), '') FROM generate_series(1, ${
+        Math.ceil(bytes / 32)
+      }::int) AS h))
         FROM generate_series(1, ${rows}::int) AS g`;
     }
   }

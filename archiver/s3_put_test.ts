@@ -17,7 +17,10 @@ async function withStore(
 ): Promise<void> {
   using bucket = await testBucket();
   await using proxy = await startHttpProxy(bucket.endpoint);
-  const store = openS3Store(bucket.bucket, "a/prefix", { ...bucket.options, endpoint: proxy.url, ...options });
+  const store = openS3Store(bucket.bucket, "a/prefix", {
+    ...{ ...bucket.options, endpoint: proxy.url, connectTimeoutMs: 60_000 },
+    ...options,
+  });
   try {
     await work(store, bucket, proxy);
   } finally {
