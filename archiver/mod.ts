@@ -13,6 +13,7 @@ export {
   type SegmentIds,
   type SegmentListOptions,
 } from "./archived_segments.ts";
+export { isSuperseded } from "./read/superseded.ts";
 export { readSegment } from "./read/read_segment.ts";
 export { ArchiveGapError, type ArchiveRange, readArchive, type ReadArchiveOptions } from "./read/read_archive.ts";
 export {

@@ -7,7 +7,7 @@ import { archivedPipeline } from "./testdata/archived_pipeline.ts";
 
 Deno.test("runArchiver(): streams whose objects are refused or hang hold back no other, and health names them alone", async () => {
   await using pipeline = await archivedPipeline();
-  const { sql, redis, store, stream } = pipeline;
+  const { sql, redis, store } = pipeline;
   const name = crypto.randomUUID();
   const [refused, hanging] = ["refused", "hanging"].map((kind) =>
     defineStreamName(`stream:test-${name}-${kind}:events`)

@@ -21,9 +21,9 @@ export interface SegmentRecord {
   /** The lines' SHA-256, in hex, before compression. */
   readonly sha256: string;
   /** What its lines are. */
-  readonly contentType: typeof CONTENT_TYPE;
+  readonly contentType: "application/x-ndjson";
   /** How they are compressed. */
-  readonly contentEncoding: typeof CONTENT_ENCODING;
+  readonly contentEncoding: "gzip";
 }
 
 /** One JSON text a line. */

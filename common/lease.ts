@@ -42,7 +42,7 @@ export const leaseMigrations: MigrationSet = {
 export interface LeaseKey {
   /** The stream. */
   readonly stream: string;
-  /** `publisher`, `archiver` or `consumer:<name>`. */
+  /** `publisher`, `archiver` or `consumer:<name>`, which hold back trimming; or one that does not, such as `compactor`. */
   readonly role: string;
 }
 

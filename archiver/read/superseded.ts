@@ -2,7 +2,7 @@ import { parseEntryId } from "@events-pipeline/common";
 import { createHash, type Hash } from "node:crypto";
 import { type ArchivedSegment, positionsOf, type SegmentIds } from "../archived_segments.ts";
 import type { ObjectStore } from "../object_store.ts";
-import { type ScannedSegment, scanSegment } from "./scan_segment.ts";
+import { DamagedSegmentError, type ScannedSegment, scanSegment } from "./scan_segment.ts";
 
 /** A segment whose key is that of one. */
 export interface KnownSegment extends ArchivedSegment {
@@ -50,5 +50,28 @@ export async function scanOuter(
       for (const { hash } of open) hash.update(value.lines[i]! + "\n");
       if (open.some(({ last }) => last <= position)) open = open.filter(({ last }) => last > position);
     }
+  }
+}
+
+/**
+ * Whether a longer segment has superseded another one: it holds the same lines, and more. A compaction that was ended by force leaves
+ * both, and the next one removes the shorter.
+ *
+ * @throws {Error} the store does not give them
+ */
+export async function isSuperseded(
+  store: ObjectStore,
+  stream: string,
+  segment: ArchivedSegment,
+  by: ArchivedSegment,
+): Promise<boolean> {
+  const { ids } = segment;
+  if (ids === undefined || by.ids === undefined || segment.key === by.key || !isWithin(ids, by.ids)) return false;
+  try {
+    const { within } = await scanOuter(store, stream, by, [{ ...segment, ids }]);
+    return (await scanOuter(store, stream, segment, [])).sha256 === within[0];
+  } catch (error) {
+    if (error instanceof DamagedSegmentError) return false;
+    throw error;
   }
 }

@@ -1,15 +1,5 @@
-/** What is wrong with an archive. */
-export const ARCHIVE_FAULTS = [
-  "missing",
-  "overlap",
-  "duplicate",
-  "damaged",
-  "foreign",
-  "misplaced",
-  "differs from the outbox",
-] as const;
-
-/** What is wrong with an archive, by its name:
+/**
+ * What is wrong with an archive, by its name:
  *
  * - `missing`: entries are in no object.
  * - `overlap`: two objects hold the same positions, and neither holds all of the other.
@@ -19,7 +9,14 @@ export const ARCHIVE_FAULTS = [
  * - `misplaced`: a segment that is not under its own key.
  * - `differs from the outbox`: the outbox has another number of events of that day.
  */
-export type ArchiveFaultKind = typeof ARCHIVE_FAULTS[number];
+export type ArchiveFaultKind =
+  | "missing"
+  | "overlap"
+  | "duplicate"
+  | "damaged"
+  | "foreign"
+  | "misplaced"
+  | "differs from the outbox";
 
 /** One fault of an archive, with the exact range. */
 export interface ArchiveFault {

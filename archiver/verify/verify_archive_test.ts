@@ -111,6 +111,15 @@ Deno.test("verifyArchive() tells what it has seen, also from a day on, and takes
   assertEquals(second, { ...about, days: 1, segments: 3, superseded: 0, events: 60, first: all[60]!.entryId });
 });
 
+Deno.test("verifyArchive() finds what is missing between the days before and the one that it begins with", async () => {
+  await using archive = await twoDays();
+  await archive.store.delete(await keyOf(archive, 61));
+  assertEquals((await verify(archive, DAY_1 + DAY_MS)).faults.map(({ first, last }) => [first, last]), [[61, 80]]);
+  // What has expired is not.
+  for (const first of [1, 21, 41]) await archive.store.delete(await keyOf(archive, first));
+  assertEquals((await verify(archive, DAY_1 + DAY_MS)).faults, []);
+});
+
 Deno.test("verifyArchive() does not take a compaction under way for a fault", async () => {
   await using archive = await twoDays();
   let merged = false;

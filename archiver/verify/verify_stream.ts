@@ -3,6 +3,7 @@ import { readLease } from "@events-pipeline/common/lease";
 import type { Sql } from "postgres";
 import { type ArchivedSegment, listSegments, positionsOf } from "../archived_segments.ts";
 import { MissingObjectError, type ObjectStore } from "../object_store.ts";
+import { lastSegmentBefore } from "../read/find_day.ts";
 import { DamagedSegmentError, scanSegment } from "../read/scan_segment.ts";
 import { isWithin, type KnownSegment, scanOuter } from "../read/superseded.ts";
 import { dateOf, segmentKey, type SegmentRecord } from "../segment.ts";
@@ -110,6 +111,7 @@ class Verification {
 
   async run(): Promise<void> {
     const end = await this.#readEnd();
+    await this.#begin();
     while (!await this.#list(end?.least));
     await this.#endDay();
     const most = await this.#readEnd();
@@ -117,6 +119,14 @@ class Verification {
       const detail = `the archiver has come to position ${most.most}`;
       this.#faults.add({ kind: "foreign", first: most.most + 1, last: this.#place.position, detail });
     }
+  }
+
+  /** A part begins behind what comes before it, unless that has expired. */
+  async #begin(): Promise<void> {
+    const { store, stream, fromMs } = this.#options;
+    if (fromMs === undefined) return;
+    const before = await lastSegmentBefore(store, stream, fromMs);
+    if (before !== undefined) this.#place = { ms: fromMs, position: positionsOf(before.ids).last };
   }
 
   /** What the archive must hold by the archiver's own account, and what it may hold: a segment is put before the checkpoint moves. */
