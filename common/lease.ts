@@ -97,14 +97,17 @@ export async function acquireLease(sql: Sql, key: LeaseKey, options: AcquireOpti
 /**
  * Makes a tenure last `leaseMs` from now.
  *
+ * @returns the checkpoint, as the table has it
  * @throws {LeaseLostError} another owner has taken over
  */
-export async function renewLease(sql: Sql, lease: Lease, leaseMs: number): Promise<void> {
-  const { count } = await sql`
+export async function renewLease(sql: Sql, lease: Lease, leaseMs: number): Promise<string> {
+  const [row] = await sql<{ checkpoint: string }[]>`
     UPDATE events.stream_lease
     SET lease_until = clock_timestamp() + ${leaseMs} * interval '1 millisecond', updated_at = clock_timestamp()
-    WHERE stream_name = ${lease.stream} AND role = ${lease.role} AND fencing_token = ${lease.fencingToken}`;
-  if (count === 0) throw new LeaseLostError(lease);
+    WHERE stream_name = ${lease.stream} AND role = ${lease.role} AND fencing_token = ${lease.fencingToken}
+    RETURNING checkpoint`;
+  if (row === undefined) throw new LeaseLostError(lease);
+  return row.checkpoint;
 }
 
 /** Ends a tenure, so that another owner can begin at once. Nothing happens when the lease was lost already. */

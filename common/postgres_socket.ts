@@ -23,7 +23,7 @@ export interface PostgresSocketOptions {
   readonly onPooler?: (() => void) | undefined;
   /** Whether the client's own first question is which types have arrays. */
   readonly asksTypes: boolean;
-  /** Called with what ended the connection, just before the client is told. */
+  /** Called with what ended the connection, if anything is known of that, just before the client is told. */
   readonly onFault: (fault: Error) => void;
 }
 
@@ -38,6 +38,9 @@ const BEGIN_ROUNDS = 4;
 
 /** What only the client's own question contains. */
 const TYPES_QUESTION = "select b.oid, b.typarray";
+
+/** What the server's last message contains when it ends a session that was idle in a transaction for longer than it may: its code. */
+const IDLE_LIMIT = "C25P03\0";
 
 /** How long an orderly end may take, in milliseconds. */
 const END_MS = 2_000;
@@ -73,6 +76,8 @@ export class PostgresSocket extends EventEmitter {
   /** Whether what the client sends has to wait. */
   #holds = false;
   #fault: Error | undefined;
+  /** What has come last: it may say why the server ends the session. */
+  #last: Buffer | undefined;
   #closed = false;
   #ended = false;
   #gone = false;
@@ -194,6 +199,14 @@ export class PostgresSocket extends EventEmitter {
     return Object.assign(error, { code: cause !== undefined && "code" in cause ? cause.code : "ECONNRESET" });
   }
 
+  /** The error of a session that was idle in a transaction for too long, if that has ended it. The client takes no note of it. */
+  #idleLimit(): Error | undefined {
+    if (!this.#last?.includes(IDLE_LIMIT)) return undefined;
+    return Object.assign(new Error("PostgreSQL has ended the session: it was idle in its transaction"), {
+      code: "25P03",
+    });
+  }
+
   #listen(socket: Socket): void {
     socket.on("error", (error) => this.#fault ??= this.#unreachable(error.message, error));
     socket.on("close", () => this.#onClose());
@@ -212,6 +225,7 @@ export class PostgresSocket extends EventEmitter {
 
   #onData(bytes: Buffer): void {
     this.#watch?.received(bytes);
+    this.#last = bytes;
     if (this.#start === undefined) return void this.emit("data", bytes);
     const start = this.#start;
     const rest = start.take(bytes);
@@ -246,7 +260,8 @@ export class PostgresSocket extends EventEmitter {
     // What the client has in hand to send is let go first: the next connection would send it.
     setImmediate(() => {
       const fault = this.#fault;
-      if (fault !== undefined) this.#options.onFault(fault);
+      const reason = fault ?? this.#idleLimit();
+      if (reason !== undefined) this.#options.onFault(reason);
       this.#tellTypes();
       if (fault !== undefined) this.emit("error", fault);
       this.#gone = true;

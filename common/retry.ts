@@ -65,6 +65,7 @@ const TRANSIENT_CODES: ReadonlySet<string> = new Set([
   "CONNECTION_ENDED",
   "CONNECTION_DESTROYED",
   "CONNECT_TIMEOUT",
+  "25P03", // PostgreSQL has ended a session that was idle in its transaction.
 ]);
 
 /**

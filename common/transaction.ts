@@ -24,6 +24,43 @@ export class TransactionOverError extends Error {
   }
 }
 
+/**
+ * A statement that begins, commits or rolls back is sent in a transaction, which belongs to whoever has called {@linkcode transaction}. It
+ * was not sent, and the transaction is rolled back.
+ */
+export class TransactionControlError extends Error {
+  /** The error's name, `TransactionControlError`. */
+  override readonly name = "TransactionControlError";
+
+  /** Made when such a statement is to be sent. */
+  constructor(statement: string) {
+    super(
+      `Cannot send ${statement}: the transaction belongs to whoever has begun it, and commits when the function returns; ` +
+        `throw to roll back`,
+    );
+  }
+}
+
+/** A savepoint is wanted where several functions share the transaction: to roll back to it would undo the work of the others. */
+export class SharedTransactionError extends Error {
+  /** The error's name, `SharedTransactionError`. */
+  override readonly name = "SharedTransactionError";
+
+  /** Made when a savepoint is to be set. */
+  constructor() {
+    super(
+      "Cannot set a savepoint in a transaction that several handlers share at once: to roll back to it would undo the others",
+    );
+  }
+}
+
+/** Statements that begin or end a transaction, behind comments; `ROLLBACK TO` does neither. */
+const CONTROL =
+  /^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*(begin|start\s+transaction|commit|end|abort|rollback(?!(?:\s+(?:work|transaction))?\s+to\b)|prepare\s+transaction)\b/i;
+
+/** Statements about savepoints. */
+const SAVEPOINT = /^\s*(?:savepoint|release|rollback(?:\s+(?:work|transaction))?\s+to)\b/i;
+
 /** The connections that a pool has lost. */
 interface Losses {
   /** How many. */
@@ -52,6 +89,8 @@ const CLOSED = "CONNECTION_CLOSED";
 export interface TransactionOptions {
   /** What the transaction sees of others. @default the database's, as a rule READ COMMITTED */
   readonly isolation?: "REPEATABLE READ" | "SERIALIZABLE";
+  /** Whether `act` does several things at once, so that none of them may set a savepoint. @default false */
+  readonly shared?: boolean;
 }
 
 /**
@@ -62,9 +101,14 @@ export interface TransactionOptions {
  *
  * A loss cannot be told from that of another connection of the pool, so both make the transaction fail at its next query.
  *
+ * `act` can neither commit nor roll back by itself: a statement that would is not sent, and the transaction is rolled back, also when
+ * `act` catches what that throws. (One that is hidden behind another in one string is not noticed.)
+ *
  * @param sql a pool made by `connectPostgres`
  * @throws {ConnectionLostError} a connection was lost; nothing is committed
  * @throws {TransactionOverError} out of a query that is sent when `act` has ended
+ * @throws {TransactionControlError} `act` has tried to commit or to roll back
+ * @throws {SharedTransactionError} `act` has tried to set a savepoint, and the transaction is `shared`
  */
 export async function transaction<T>(
   sql: Sql,
@@ -76,7 +120,13 @@ export async function transaction<T>(
   /** Whether `act` has returned or thrown: on the same connection, what it sent now would be no part of the transaction. */
   let acted = false;
   const lost = (): boolean => over || (losses.get(sql)?.count ?? 0) !== before;
-  const { isolation } = options;
+  const { isolation, shared = false } = options;
+  /** What was refused: the transaction must not go on as if it had been done. */
+  let refused: Error | undefined;
+  const refuse = (error: Error): never => {
+    refused ??= error;
+    throw error;
+  };
   /** Shows whether it was this connection: if so, the transaction has failed already, and nothing may be sent any more. */
   const stopIfOver = async (): Promise<void> => {
     if (!over) await new Promise((resolve) => setTimeout(resolve));
@@ -84,7 +134,8 @@ export async function transaction<T>(
   };
   const running = sql.begin(isolation === undefined ? "" : `ISOLATION LEVEL ${isolation}`, async (tx) => {
     try {
-      const result = await act(guarded(tx, { lost, stopIfOver, acted: () => acted }));
+      const result = await act(guarded(tx, { lost, stopIfOver, acted: () => acted, shared, refuse }));
+      if (refused !== undefined) throw refused;
       if (!lost()) return result;
     } catch (error) {
       if (!lost()) throw error;
@@ -111,32 +162,39 @@ interface Guard {
   readonly lost: () => boolean;
   readonly acted: () => boolean;
   readonly stopIfOver: () => Promise<void>;
+  readonly shared: boolean;
+  /** Throws, and has the transaction rolled back. */
+  readonly refuse: (error: Error) => never;
 }
 
 /** The transaction, refusing queries once its connection may be lost, or it has ended. */
 function guarded(tx: TransactionSql, guard: Guard): TransactionSql {
-  const { lost, acted, stopIfOver } = guard;
-  const check = (): void => {
+  const { lost, acted, stopIfOver, shared, refuse } = guard;
+  const check = (text: string): void => {
     if (acted()) throw new TransactionOverError();
     if (lost()) throw new ConnectionLostError();
+    const control = CONTROL.exec(text);
+    if (control !== null) refuse(new TransactionControlError(control[1]!.toUpperCase()));
+    if (shared && SAVEPOINT.test(text)) refuse(new SharedTransactionError());
   };
   return new Proxy(tx, {
     apply(target, self, args) {
       // A call with a list or an object only makes a part of a query.
-      if (Array.isArray(args[0]) && "raw" in args[0]) check();
+      if (Array.isArray(args[0]) && "raw" in args[0]) check(args[0][0]);
       return Reflect.apply(target as never, self, args);
     },
     get(target, name, receiver) {
       const value = Reflect.get(target, name, receiver);
       if (name === "unsafe" || name === "file") {
         return (...args: unknown[]) => {
-          check();
+          check(name === "unsafe" ? String(args[0]) : "");
           return Reflect.apply(value as never, target, args);
         };
       }
+      if (name === "prepare") return () => refuse(new TransactionControlError("PREPARE TRANSACTION"));
       if (name !== "savepoint") return value;
       return (...args: unknown[]) => {
-        check();
+        check(shared ? "SAVEPOINT" : "");
         const act = args.pop() as (tx: TransactionSql) => unknown;
         const inner = async (savepoint: TransactionSql) => {
           try {

@@ -1,7 +1,7 @@
 import type { Lease } from "@events-pipeline/common/lease";
 import { readHandled, saveProgress } from "./checkpoint.ts";
 import { groupsOf } from "./at_least_once.ts";
-import { concurrently } from "./exactly_once.ts";
+import { concurrently } from "./concurrently.ts";
 import type { Batch, ExecutorContext } from "./executor.ts";
 import { handleEntry } from "./run_handler.ts";
 
@@ -16,14 +16,18 @@ export async function executeAtMostOnce(context: ExecutorContext, lease: Lease, 
   const { handler, concurrency } = consumer;
   if (handler.kind !== "outside") throw new TypeError("Cannot handle at most once inside of a transaction");
   const call = { ...context, attempt: batch.attempt };
+  let before = batch.after;
   for (const group of groupsOf(context, batch.entries, concurrency)) {
+    if (before !== batch.after && batch.until.aborted) return;
     context.signal.throwIfAborted();
     const wanted = group.filter((entry) => consumer.events.has(entry.eventType));
     const handled = await readHandled(sql, consumer.name, wanted);
     const todo = wanted.filter((entry) => !handled.has(entry.eventId));
     const checkpoint = group.at(-1)!.entryId;
-    await saveProgress(sql, lease, { consumer: consumer.name, checkpoint, handled: todo, leaseMs }, { inWork: false });
-    onDone(checkpoint);
+    const progress = { consumer: consumer.name, before, checkpoint, handled: todo, leaseMs };
+    await saveProgress(sql, lease, progress, { inWork: false });
+    onDone(checkpoint, todo.length);
+    before = checkpoint;
     await concurrently(
       todo,
       concurrency,

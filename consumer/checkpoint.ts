@@ -7,6 +7,8 @@ import { ProgressFault } from "./progress_fault.ts";
 export interface Progress {
   /** The consumer's name. */
   readonly consumer: string;
+  /** The checkpoint before: an entry id. If the table has another one, the worker's idea of it is outdated. */
+  readonly before: string;
   /** The new checkpoint: an entry id. */
   readonly checkpoint: string;
   /** The events that were handled since the last one. */
@@ -48,20 +50,20 @@ export interface SaveOptions {
  * Writes dedup rows and checkpoint in one statement, which fails, so that the transaction cannot be committed, unless the lease is still
  * this worker's.
  *
- * @throws {LeaseLostError} another worker has taken over
+ * @throws {LeaseLostError} another worker has taken over, or the checkpoint has been put elsewhere
  * @throws {TransactionEndedError} `inWork`: the handler has ended the transaction of the work; this statement has changed nothing
  * @throws {AlreadyHandledError} `inWork`: some of the events have been handled
  */
 export async function saveProgress(
   tx: Sql | TransactionSql,
   lease: Lease,
-  { consumer, checkpoint, handled, leaseMs }: Progress,
+  { consumer, before, checkpoint, handled, leaseMs }: Progress,
   { inWork }: SaveOptions,
 ): Promise<void> {
   try {
     await tx`
       SELECT events.save_progress(
-        ${lease.stream}, ${lease.role}, ${lease.fencingToken}::bigint, ${checkpoint}, ${leaseMs}, ${consumer},
+        ${lease.stream}, ${lease.role}, ${lease.fencingToken}::bigint, ${before}, ${checkpoint}, ${leaseMs}, ${consumer},
         ${handled.map((entry) => entry.eventId)}::text[]::uuid[],
         ${handled.map((entry) => String(parseEntryId(entry.entryId).position))}::text[]::bigint[], ${inWork})`;
   } catch (error) {

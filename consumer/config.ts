@@ -32,7 +32,7 @@ export const consumeCommand = {
     MONITOR_ADDRESS: monitorAddressSetting,
     ARCHIVE_URL: archiveUrlSetting("what neither Redis nor the outbox has is not found"),
     ...storeSettings,
-    CONSUMER_CONNECTIONS: countSetting("Connections to the handlers' database, at most", 10),
+    CONSUMER_CONNECTIONS: countSetting("Connections to the database for handlers, at most; one more is for leases", 10),
     CONSUMER_LEASE_SECONDS: secondsSetting("How long a dead process keeps its consumers", 10),
     CONSUMER_KEEP_SECONDS: secondsSetting("How long it is kept which events were handled", 7 * 24 * 3_600),
     CONSUMER_STALL_SECONDS: secondsSetting(

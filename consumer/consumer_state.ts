@@ -1,6 +1,7 @@
 import type { Entry } from "@events-pipeline/common";
 import type { LeaseKey } from "@events-pipeline/common/lease";
 import type { Sql } from "postgres";
+import { errorText } from "./error_text.ts";
 
 /** A consumer of a stream. */
 export interface ConsumerKey {
@@ -19,6 +20,10 @@ export function leaseKeyOf({ consumer, stream }: ConsumerKey): LeaseKey {
 export interface FailingEvent {
   /** Its id. */
   readonly eventId: string;
+  /** Where it is in the stream. */
+  readonly entryId: string;
+  /** The last error, in words. */
+  readonly error: string;
   /** How often it has failed. */
   readonly attempts: number;
   /** How long until it is tried again, in milliseconds; not above 0 when it is due. */
@@ -27,12 +32,20 @@ export interface FailingEvent {
 
 /** Reads which event a consumer fails on, if it does. */
 export async function readFailingEvent(sql: Sql, key: ConsumerKey): Promise<FailingEvent | undefined> {
-  const [row] = await sql<{ event_id: string; attempts: number; retry_in_ms: number }[]>`
-    SELECT failing_event_id AS event_id, attempts,
+  const [row] = await sql<
+    { event_id: string; entry_id: string; attempts: number; error: string; retry_in_ms: number }[]
+  >`
+    SELECT failing_event_id AS event_id, failing_entry_id AS entry_id, attempts, last_error AS error,
            coalesce(extract(epoch FROM retry_at - clock_timestamp()) * 1000, 0)::float8 AS retry_in_ms
     FROM events.consumer_state
     WHERE consumer_name = ${key.consumer} AND stream_name = ${key.stream} AND failing_event_id IS NOT NULL`;
-  return row && { eventId: row.event_id, attempts: row.attempts, retryInMs: row.retry_in_ms };
+  return row && {
+    eventId: row.event_id,
+    entryId: row.entry_id,
+    error: row.error,
+    attempts: row.attempts,
+    retryInMs: row.retry_in_ms,
+  };
 }
 
 /** A failure, as it is kept. */
@@ -47,9 +60,6 @@ export interface Failure {
   readonly retryInMs: number;
 }
 
-/** Errors are kept up to so many characters. */
-const ERROR_LENGTH = 4_000;
-
 /** Keeps a failure, so that people see it, and a restarted worker goes on counting. */
 export async function recordFailure(sql: Sql, key: ConsumerKey, failure: Failure): Promise<void> {
   const { entry, attempts, error, retryInMs } = failure;
@@ -57,7 +67,7 @@ export async function recordFailure(sql: Sql, key: ConsumerKey, failure: Failure
     INSERT INTO events.consumer_state AS s
       (consumer_name, stream_name, failing_event_id, failing_entry_id, attempts, last_error, failing_since, retry_at)
     VALUES (${key.consumer}, ${key.stream}, ${entry.eventId}, ${entry.entryId}, ${attempts},
-            ${error.slice(0, ERROR_LENGTH)}, clock_timestamp(),
+            ${errorText(error)}, clock_timestamp(),
             clock_timestamp() + ${retryInMs} * interval '1 millisecond')
     ON CONFLICT (consumer_name, stream_name) DO UPDATE
     SET failing_event_id = excluded.failing_event_id, failing_entry_id = excluded.failing_entry_id,

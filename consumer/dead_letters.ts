@@ -4,9 +4,14 @@ import { transaction } from "@events-pipeline/common/transaction";
 import type { Sql, TransactionSql } from "postgres";
 import { beginWork, saveProgress } from "./checkpoint.ts";
 import type { ConsumerKey } from "./consumer_state.ts";
+import { errorText } from "./error_text.ts";
 
-/** Why an event is set aside. */
-export interface DeadLetterReason {
+/** What is set aside, and why. */
+export interface SettingAside {
+  /** The event. */
+  readonly entry: Entry;
+  /** The checkpoint in front of it: an entry id. */
+  readonly after: string;
   /** In words. */
   readonly reason: string;
   /** The last error. */
@@ -14,9 +19,6 @@ export interface DeadLetterReason {
   /** How often it was tried. */
   readonly attempts: number;
 }
-
-/** Errors are kept up to so many characters. */
-const ERROR_LENGTH = 4_000;
 
 /**
  * Sets an event aside, in the transaction that moves the checkpoint past it.
@@ -26,14 +28,12 @@ const ERROR_LENGTH = 4_000;
 export async function setAside(
   sql: Sql,
   lease: Lease,
-  consumer: string,
-  entry: Entry,
-  why: DeadLetterReason,
-  leaseMs: number,
+  { consumer, leaseMs }: { readonly consumer: string; readonly leaseMs: number },
+  { entry, after, reason, error, attempts }: SettingAside,
 ): Promise<void> {
   await transaction(sql, {}, async (tx) => {
     await beginWork(tx, { consumer, idleMs: leaseMs, statementMs: Infinity });
-    const progress = { consumer, checkpoint: entry.entryId, handled: [entry], leaseMs };
+    const progress = { consumer, before: after, checkpoint: entry.entryId, handled: [entry], leaseMs };
     await saveProgress(tx, lease, progress, { inWork: false });
     await tx`
       INSERT INTO events.dead_letter
@@ -41,7 +41,7 @@ export async function setAside(
          attempts)
       VALUES (${consumer}, ${entry.stream}, ${parseEntryId(entry.entryId).position}, ${entry.entryId}, ${entry.eventId},
               ${entry.eventType}, ${entry.time}, ${entry.metadata}::text::json, ${entry.payload}::text::json,
-              ${why.reason.slice(0, ERROR_LENGTH)}, ${why.error.slice(0, ERROR_LENGTH)}, ${why.attempts})
+              ${errorText(reason)}, ${errorText(error)}, ${attempts})
       ON CONFLICT (consumer_name, event_id) DO UPDATE
       SET reason = excluded.reason, error = excluded.error, attempts = excluded.attempts,
           created_at = excluded.created_at, redrive_requested_at = NULL`;
@@ -60,9 +60,9 @@ export interface Redrive {
   readonly replayed: boolean;
 }
 
-/** Locks the first dead letter, in stream order, that is to be handled again. */
-export async function takeRedrive(tx: TransactionSql, key: ConsumerKey): Promise<Redrive | undefined> {
-  const [row] = await tx<
+/** The first dead letter, in stream order, that is to be handled again. */
+export async function nextRedrive(sql: Sql, key: ConsumerKey): Promise<Redrive | undefined> {
+  const [row] = await sql<
     {
       id: string;
       entry_id: string;
@@ -79,8 +79,7 @@ export async function takeRedrive(tx: TransactionSql, key: ConsumerKey): Promise
            replayed_at IS NOT NULL AS replayed
     FROM events.dead_letter
     WHERE consumer_name = ${key.consumer} AND stream_name = ${key.stream} AND redrive_requested_at IS NOT NULL
-    ORDER BY stream_position LIMIT 1
-    FOR UPDATE SKIP LOCKED`;
+    ORDER BY stream_position LIMIT 1`;
   return row && {
     id: row.id,
     attempts: row.attempts,
@@ -97,15 +96,27 @@ export async function takeRedrive(tx: TransactionSql, key: ConsumerKey): Promise
   };
 }
 
+/** Locks a dead letter that is to be handled again. @returns whether it still is */
+export async function lockDeadLetter(tx: TransactionSql, id: string): Promise<boolean> {
+  const rows = await tx`
+    SELECT FROM events.dead_letter WHERE id = ${id} AND redrive_requested_at IS NOT NULL FOR UPDATE`;
+  return rows.length > 0;
+}
+
 /** Deletes a dead letter that has been handled. */
-export async function deleteDeadLetter(sql: Sql | TransactionSql, id: string): Promise<void> {
-  await sql`DELETE FROM events.dead_letter WHERE id = ${id}`;
+export async function deleteDeadLetter(tx: TransactionSql, id: string): Promise<void> {
+  await tx`DELETE FROM events.dead_letter WHERE id = ${id}`;
+}
+
+/** The same, if the transaction is still the one that {@linkcode beginWork} has begun. */
+export async function deleteDeadLetterInWork(tx: TransactionSql, consumer: string, id: string): Promise<void> {
+  await tx`DELETE FROM events.dead_letter WHERE id = ${id} AND current_setting('events.work', true) = ${consumer}`;
 }
 
 /** Puts a dead letter back among the others: it failed again. */
-export async function returnDeadLetter(sql: Sql, id: string, error: string): Promise<void> {
+export async function returnDeadLetter(sql: Sql, { id, attempts }: Redrive, error: string): Promise<void> {
   await sql`
     UPDATE events.dead_letter
-    SET redrive_requested_at = NULL, attempts = attempts + 1, error = ${error.slice(0, ERROR_LENGTH)}
-    WHERE id = ${id}`;
+    SET redrive_requested_at = NULL, attempts = attempts + 1, error = ${errorText(error)}
+    WHERE id = ${id} AND attempts = ${attempts}`;
 }

@@ -132,6 +132,9 @@ export interface Consumer {
   readonly timeoutMs: number;
 }
 
+/** Neither timers nor PostgreSQL's limits go further. */
+const MOST_TIMEOUT_MS = 2 ** 31 - 1;
+
 const CONSUMER_NAME = /^[a-z0-9][a-z0-9_.:-]{0,99}$/;
 
 const defined = new WeakSet<object>();
@@ -214,12 +217,16 @@ function* faultsOf(
   const count = (value: number, most: number): boolean => Number.isInteger(value) && value >= 1 && value <= most;
   if (!count(maxBatch, 10_000)) yield `maxBatch is ${maxBatch} and must be from 1 to 10000`;
   if (!count(concurrency, 1_000)) yield `concurrency is ${concurrency} and must be from 1 to 1000`;
-  if (!(retryMs > 0)) yield `retryMs is ${retryMs} and must be above 0`;
-  if (!(retryMaxMs >= retryMs)) yield `retryMaxMs is ${retryMaxMs} and must not be below retryMs`;
+  if (!(retryMs > 0 && retryMs < Infinity)) yield `retryMs is ${retryMs} and must be above 0`;
+  if (!(retryMaxMs >= retryMs && retryMaxMs < Infinity)) {
+    yield `retryMaxMs is ${retryMaxMs} and must not be below retryMs`;
+  }
   if (deadLetterAfter !== Infinity && !count(deadLetterAfter, Infinity)) {
     yield `deadLetterAfter is ${deadLetterAfter} and must be a whole number from 1 on`;
   }
-  if (!(timeoutMs > 0)) yield `timeoutMs is ${timeoutMs} and must be above 0`;
+  if (timeoutMs !== Infinity && !(timeoutMs > 0 && timeoutMs <= MOST_TIMEOUT_MS)) {
+    yield `timeoutMs is ${timeoutMs} and must be above 0, and at most ${MOST_TIMEOUT_MS}`;
+  }
   const { startFrom } = spec;
   if (startFrom instanceof Date) {
     if (Number.isNaN(startFrom.getTime())) yield "startFrom is no valid date";

@@ -20,6 +20,7 @@ import type { Sql } from "postgres";
 import { chooseConsumers } from "./choose_consumers.ts";
 import { consumeCommand } from "./config.ts";
 import type { Consumer } from "./define_consumer.ts";
+import { outliveForgottenPromises } from "./forgotten_promises.ts";
 import { Histories, type History, OutboxHistory } from "./history.ts";
 import { listConsumers } from "./isolation/list_consumers.ts";
 import { loadHandlers } from "./load_handlers.ts";
@@ -88,6 +89,7 @@ async function isolate({ stop, cancel }: Shutdown): Promise<void> {
 async function consume(shutdown: Shutdown): Promise<void> {
   const consumers = await load();
   await using cleanUp = new AsyncDisposableStack();
+  cleanUp.use(outliveForgottenPromises(logger));
   const link = supervisorLink();
   if (link !== undefined) cleanUp.use(link.report(health, metrics));
   const stop = link === undefined ? shutdown.stop : AbortSignal.any([shutdown.stop, link.stop]);
@@ -102,6 +104,7 @@ async function consume(shutdown: Shutdown): Promise<void> {
   };
   const consumerUrl = settings.CONSUMER_DATABASE_URL ?? settings.DATABASE_URL;
   const sql = connect(consumerUrl, settings.CONSUMER_CONNECTIONS);
+  const leaseSql = connect(consumerUrl, 1);
   const outbox = consumerUrl === settings.DATABASE_URL ? sql : connect(settings.DATABASE_URL, 1);
   const tls = redisTls(settings);
   const redis = connectRedis(settings.REDIS_URL, { clientName: "events-consumer", tls, logger });
@@ -128,6 +131,7 @@ async function consume(shutdown: Shutdown): Promise<void> {
   }
   await runConsumers(consumers, {
     sql,
+    leaseSql,
     redis,
     blockingRedis,
     history: new Histories(histories),

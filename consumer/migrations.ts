@@ -74,7 +74,7 @@ export const consumerMigrations: MigrationSet = {
       name: "create save_progress",
       sql: `
         CREATE FUNCTION events.save_progress(
-          stream text, worker_role text, token bigint, entry_id text, lease_ms float8,
+          stream text, worker_role text, token bigint, before_id text, entry_id text, lease_ms float8,
           consumer text, event_ids uuid[], positions bigint[], in_work boolean
         ) RETURNS integer LANGUAGE plpgsql AS $body$
         DECLARE
@@ -86,7 +86,7 @@ export const consumerMigrations: MigrationSet = {
           UPDATE events.stream_lease
           SET checkpoint = entry_id, updated_at = clock_timestamp(),
               lease_until = clock_timestamp() + lease_ms * interval '1 millisecond'
-          WHERE stream_name = stream AND role = worker_role AND fencing_token = token;
+          WHERE stream_name = stream AND role = worker_role AND fencing_token = token AND checkpoint = before_id;
           IF NOT FOUND THEN
             RAISE EXCEPTION USING ERRCODE = '${ProgressFault.LEASE_LOST}', MESSAGE = 'the lease was lost';
           END IF;

@@ -1,3 +1,6 @@
+/** No event waits longer than ten years, in milliseconds. */
+const MOST_MS = 10 * 365 * 24 * 3_600_000;
+
 /** How {@linkcode DeadLetter} and {@linkcode RetryLater} are made. */
 interface OutcomeOptions {
   /** The error behind it. */
@@ -54,11 +57,13 @@ export class RetryLater extends Error {
    *
    * @param ms how long to wait, in milliseconds
    * @param reason why, for the log
-   * @throws {RangeError} `ms` is not a number from 0 on
+   * @throws {RangeError} `ms` is not a number from 0 to 10 years
    */
   constructor(ms: number, reason: string = "The handler asked for a later try", options?: OutcomeOptions) {
     super(reason, options);
-    if (!(ms >= 0)) throw new RangeError(`Cannot retry after ${ms} ms: it must be a number from 0 on`);
+    if (!(ms >= 0 && ms <= MOST_MS)) {
+      throw new RangeError(`Cannot retry after ${ms} ms: it must be a number from 0 to ${MOST_MS}`);
+    }
     this.ms = ms;
   }
 }

@@ -15,6 +15,11 @@ import { runWorker } from "./worker.ts";
 export interface RunConsumersOptions {
   /** A pool on the database that the handlers write. */
   readonly sql: Sql;
+  /**
+   * A pool on the same database that handlers do not use, so that leases are renewed also while handlers hold every connection of the other
+   * one. One connection is enough. @default sql
+   */
+  readonly leaseSql?: Sql;
   /** The Redis that holds the streams. */
   readonly redis: RedisConnection;
   /** A second connection to it, used for nothing else, with a command time-out of 15 s or more, and `connectionPerSlot`. */
@@ -64,7 +69,8 @@ export async function runConsumers(consumers: readonly Consumer[], options: RunC
   const source = new EntrySource(options.redis, options.blockingRedis, logger);
   const health = options.health ?? new Health();
   const keys = consumers.map(({ name, stream }) => ({ consumer: name, stream }));
-  const control = new ControlWatch(options.sql, keys, logger);
+  const leaseSql = options.leaseSql ?? options.sql;
+  const control = new ControlWatch(leaseSql, keys, logger);
   health.watch("redis", () => source.fault);
   health.watch("database", () => control.fault);
   const over = new AbortController();
@@ -76,6 +82,7 @@ export async function runConsumers(consumers: readonly Consumer[], options: RunC
   const workers = consumers.map((consumer) =>
     runWorker(consumer, {
       sql: options.sql,
+      leaseSql,
       source,
       control,
       metrics,

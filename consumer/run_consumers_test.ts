@@ -14,7 +14,7 @@ async function consumeOnce(pipeline: TestPipeline, consumers: readonly Consumer[
       sql: pipeline.sql,
       redis: pipeline.redis,
       blockingRedis,
-      signal: AbortSignal.timeout(30_000),
+      signal: AbortSignal.timeout(120_000),
       once: true,
     });
   } finally {

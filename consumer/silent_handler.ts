@@ -1,5 +1,5 @@
-import { isConnectionLoss } from "@events-pipeline/common/retry";
-import { type Batch, type ExecutorContext, limitsOf } from "./executor.ts";
+import type { Entry } from "@events-pipeline/common";
+import { type ExecutorContext, limitsOf } from "./executor.ts";
 import { HandlerError } from "./run_handler.ts";
 
 /** A handler was silent in its transaction for so long that the database has cut it off. */
@@ -7,22 +7,27 @@ export class HandlerSilentError extends Error {
   override readonly name = "HandlerSilentError";
 }
 
+/** SQLSTATE's idle_in_transaction_session_timeout. */
+const IDLE_LIMIT = "25P03";
+
 /**
- * Does work in which the database may cut off a handler that is silent for too long. That looks like a lost connection; but it comes
- * again with every attempt, so it has to count as a failure of the handler.
+ * Does work in which the database may cut off a handler that is silent for too long. That is the loss of a connection; but it comes again
+ * with every attempt, so it has to count as a failure of the handler, and other losses must not.
  *
- * @throws {HandlerError} a connection was lost, and the work had taken longer than a handler may be silent
+ * @param entry the event that the failure is put down to
+ * @throws {HandlerError} the database has ended the session for its silence, and the work had taken so long
  */
-export async function noticeSilence(context: ExecutorContext, batch: Batch, act: () => Promise<void>): Promise<void> {
+export async function noticeSilence<T>(context: ExecutorContext, entry: Entry, act: () => Promise<T>): Promise<T> {
   const { consumer } = context;
   const begun = performance.now();
   try {
-    await act();
+    return await act();
   } catch (error) {
     const { idleMs } = limitsOf(context);
-    const wanted = batch.entries.find(({ eventType }) => consumer.events.has(eventType));
-    if (!isConnectionLoss(error) || performance.now() - begun < idleMs || wanted === undefined) throw error;
+    const isSilence = error instanceof Error && "code" in error && error.code === IDLE_LIMIT;
+    // A process that was paused finds the same; but then it has lost its lease as well, and that counts.
+    if (!isSilence || performance.now() - begun < idleMs) throw error;
     const text = `The handler was silent in its transaction for longer than ${idleMs} ms, and the database cut it off`;
-    throw new HandlerError(consumer, wanted, new HandlerSilentError(text, { cause: error }));
+    throw new HandlerError(consumer, entry, new HandlerSilentError(text, { cause: error }));
   }
 }

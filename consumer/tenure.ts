@@ -1,35 +1,28 @@
-import { compareEntryIds, type Entry, parseEntryId } from "@events-pipeline/common";
+import { compareEntryIds, type Entry } from "@events-pipeline/common";
 import { type Lease, LeaseLostError, releaseLease, renewLease } from "@events-pipeline/common/lease";
 import { describeError } from "@events-pipeline/common/logger";
 import { sleep } from "@events-pipeline/common/retry";
 import { AlreadyHandledError } from "./checkpoint.ts";
-import { clearFailure, type ConsumerKey, readFailingEvent, recordFailure } from "./consumer_state.ts";
-import { setAside } from "./dead_letters.ts";
+import type { ConsumerKey } from "./consumer_state.ts";
 import type { Consumer } from "./define_consumer.ts";
-import { gapError, orderOf } from "./entry_order.ts";
+import { EntryReader } from "./entry_reader.ts";
 import { execute, type ExecutorContext } from "./executor.ts";
-import { outcomeOf } from "./failure_policy.ts";
-import { pruneProcessed } from "./prune.ts";
+import { keepPruned } from "./prune.ts";
 import { redriveNext } from "./redrive.ts";
+import { Retries } from "./retries.ts";
 import { HandlerError } from "./run_handler.ts";
-import { ONCE_FAILURES, type WorkerOptions } from "./worker.ts";
+import type { WorkerOptions } from "./worker.ts";
 
 /** The process was told to stop at once, and gave up what it had in hand. Nothing of that is committed. */
 export class CancelledError extends Error {
   override readonly name = "CancelledError";
 }
 
-/** How much is read of a stream at once. */
-const READ_COUNT = 1_000;
-
-/** How often a stream that seems to be at its end is asked whether it has lost its last entries, in milliseconds. */
-const TAIL_MS = 5_000;
-
-/** How often dedup rows are pruned, in milliseconds. */
-const PRUNE_MS = 5 * 60_000;
-
 /** A handler that takes longer than this, in milliseconds, is a stall. */
 const STALL_MS = 60_000;
+
+/** How long one wait may be, in milliseconds: timers cannot be set for months. */
+const WAIT_MS = 60_000;
 
 /** One tenure of a lease: one worker at a time has it, and handles entry after entry. */
 export class Tenure {
@@ -39,18 +32,15 @@ export class Tenure {
   readonly #key: ConsumerKey;
   readonly #target: string | undefined;
   readonly #context: ExecutorContext;
+  readonly #reader: EntryReader;
+  readonly #retries: Retries;
+  /** Fires when the tenure is over, by itself or since the lease was lost. */
   readonly #ended = new AbortController();
-  /** Ends a wait for entries: somebody wants something else. */
-  #poke = new AbortController();
-  #lost: unknown;
+  /** Fires when somebody wants something else than what is being done: no more of that is begun. */
+  #turn = new AbortController();
+  #lost: LeaseLostError | undefined;
   #checkpoint: string;
-  #movedAt = Date.now();
   #busySince: number | undefined;
-  #tailAt = 0;
-  /** While above 0, events are taken one by one, to find the one that made a batch fail. */
-  #singly = 0;
-  /** The event that failed last, and how often. */
-  #failing: { readonly eventId: string; readonly attempts: number } | undefined;
   /** Whether events may have been handled before. */
   #lookUp = false;
 
@@ -62,6 +52,8 @@ export class Tenure {
     this.#target = target;
     this.#checkpoint = lease.checkpoint;
     this.#key = { consumer: consumer.name, stream: consumer.stream };
+    this.#reader = new EntryReader(consumer, options);
+    this.#retries = new Retries(consumer, lease, options);
     this.#context = {
       sql,
       consumer,
@@ -69,27 +61,32 @@ export class Tenure {
       leaseMs,
       signal: AbortSignal.any([cancel, this.#ended.signal]),
       onDuration: (seconds) => metrics.handlerSeconds.record(seconds, { ...this.#key }),
-      onDone: (entryId) => this.#advanceTo(entryId),
-      onGivenUp: (error) => this.#tellFailure(error, { givenUp: true }),
+      onDone: (entryId, handled) => {
+        this.#checkpoint = entryId;
+        metrics.handled.add(handled, { ...this.#key });
+      },
+      onGivenUp: (error) => this.#retries.tell(error, { givenUp: true }),
     };
   }
 
-  /** How far it has come, and when it last moved. */
-  get progress(): { readonly checkpoint: string; readonly movedAt: number } {
-    return { checkpoint: this.#checkpoint, movedAt: this.#movedAt };
+  /** Everything up to this entry id is done. */
+  get checkpoint(): string {
+    return this.#checkpoint;
   }
 
   /**
    * Works until it is told to stop, or the lease is lost.
    *
-   * @throws {LeaseLostError} another worker has taken over, or somebody put the checkpoint back
+   * @throws {LeaseLostError} another worker has taken over, or somebody put the checkpoint elsewhere
    * @throws {CancelledError} it was cancelled with work in hand
    */
   async run(): Promise<void> {
-    const { control, metrics, health } = this.#options;
+    const { control, metrics, health, stop, sql, logger } = this.#options;
     const keeping = this.#keepLease();
-    const pruning = this.#prune();
+    const pruning = keepPruned(this.#consumer.name, { ...this.#options, signal: this.#ended.signal });
     const stopListening = control.onChange(() => this.#look());
+    const onStop = (): void => this.#turn.abort();
+    stop.addEventListener("abort", onStop);
     metrics.leaseHeld.set(1, { ...this.#key });
     health.watch(`${this.#lease.role} handler`, () => this.#stall());
     try {
@@ -97,62 +94,49 @@ export class Tenure {
     } finally {
       this.#ended.abort();
       stopListening();
+      stop.removeEventListener("abort", onStop);
       health.forget(`${this.#lease.role} handler`);
       metrics.leaseHeld.set(0, { ...this.#key });
       await Promise.all([keeping, pruning]);
-      await releaseLease(this.#options.sql, this.#lease).catch((error) =>
-        this.#options.logger.warn("Cannot release the lease: it will run out", { error: describeError(error) })
+      await releaseLease(sql, this.#lease).catch((error) =>
+        logger.warn("Cannot release the lease: it will run out", { error: describeError(error) })
       );
     }
   }
 
   /** Renews the lease until the tenure ends; ends the tenure when the lease is lost. */
   async #keepLease(): Promise<void> {
-    const { sql, leaseMs, logger } = this.#options;
+    const { leaseSql, leaseMs, logger } = this.#options;
+    const { name } = this.#consumer;
     while (true) {
       await sleep(leaseMs / 3, this.#ended.signal);
       if (this.#ended.signal.aborted) return;
+      const before = this.#checkpoint;
       try {
-        await renewLease(sql, this.#lease, leaseMs);
+        const checkpoint = await renewLease(leaseSql, this.#lease, leaseMs);
+        if (compareEntryIds(checkpoint, before) >= 0) continue;
+        // The database has lost commits, as one may that fails over, or somebody has put the checkpoint back.
+        logger.warn("The checkpoint is not where it was left", { consumer: name, checkpoint, left: before });
+        return this.#lose();
       } catch (error) {
-        if (error instanceof LeaseLostError) return this.#lose(error);
-        logger.warn("Cannot renew the lease", { consumer: this.#consumer.name, error: describeError(error) });
+        if (error instanceof LeaseLostError) return this.#lose();
+        logger.warn("Cannot renew the lease", { consumer: name, error: describeError(error) });
       }
     }
   }
 
-  #lose(error: LeaseLostError): void {
-    this.#lost = error;
+  #lose(): void {
+    this.#lost = new LeaseLostError(this.#lease);
     this.#ended.abort();
+    this.#turn.abort();
   }
 
   /** Something has changed for some consumer of the process. */
   #look(): void {
     const { fencingToken } = this.#options.control.of(this.#consumer.name);
     // What was read before this tenure began names an older one.
-    if (fencingToken !== undefined && BigInt(fencingToken) > BigInt(this.#lease.fencingToken)) {
-      return this.#lose(new LeaseLostError(this.#lease));
-    }
-    this.#poke.abort();
-    this.#poke = new AbortController();
-  }
-
-  async #prune(): Promise<void> {
-    const { sql, logger, keepMs } = this.#options;
-    while (!this.#ended.signal.aborted) {
-      try {
-        let more = true;
-        while (more && !this.#ended.signal.aborted) {
-          ({ more } = await pruneProcessed(sql, this.#consumer.name, this.#checkpoint, keepMs));
-        }
-      } catch (error) {
-        logger.warn("Cannot prune what was handled long ago", {
-          consumer: this.#consumer.name,
-          error: describeError(error),
-        });
-      }
-      await sleep(PRUNE_MS * (0.9 + 0.2 * Math.random()), this.#ended.signal);
-    }
+    if (fencingToken !== undefined && BigInt(fencingToken) > BigInt(this.#lease.fencingToken)) return this.#lose();
+    this.#turn.abort();
   }
 
   #stall(): string | undefined {
@@ -162,30 +146,23 @@ export class Tenure {
   }
 
   async #work(): Promise<void> {
-    const { source, stop, control, sql } = this.#options;
-    const failing = await readFailingEvent(sql, this.#key);
-    if (failing !== undefined) {
-      this.#failing = failing;
-      this.#singly = 1;
-      await sleep(failing.retryInMs, AbortSignal.any([stop, this.#ended.signal]));
-    }
+    const { source, stop, control } = this.#options;
+    await this.#retries.load();
+    await control.look(); // Nothing is handled before it is known whether the consumer is paused.
     while (!stop.aborted) {
       this.#throwIfLost();
+      if (this.#turn.signal.aborted) this.#turn = new AbortController();
+      const turn = this.#turn.signal;
       const { paused, redrives } = control.of(this.#consumer.name);
-      const idle = AbortSignal.any([stop, this.#ended.signal, this.#poke.signal]);
-      if (paused) {
-        await sleep(STALL_MS, idle);
-        continue;
+      if (paused) await sleep(WAIT_MS, turn);
+      else if (redrives) await this.#redrive(turn);
+      else if (this.#retries.waitMs > 0) await sleep(Math.min(this.#retries.waitMs, WAIT_MS), turn);
+      else if (this.#target !== undefined && compareEntryIds(this.#checkpoint, this.#target) >= 0) return;
+      else {
+        const entries = await this.#readNext();
+        if (entries.length === 0) await source.waitFor(this.#consumer.stream, this.#checkpoint, turn);
+        else await this.#handle(entries, turn);
       }
-      if (redrives) {
-        while (!idle.aborted && await this.#busy(() => redriveNext(this.#context, this.#lease)));
-        await control.look();
-        continue;
-      }
-      if (this.#target !== undefined && compareEntryIds(this.#checkpoint, this.#target) >= 0) return;
-      const entries = await this.#readNext();
-      if (entries.length === 0) await source.waitFor(this.#consumer.stream, this.#checkpoint, idle);
-      else await this.#handle(entries, idle);
     }
   }
 
@@ -193,74 +170,52 @@ export class Tenure {
     if (this.#lost !== undefined) throw this.#lost;
   }
 
-  /** The next entries, without a hole: from Redis, or from the history what Redis no longer has. */
+  async #redrive(turn: AbortSignal): Promise<void> {
+    while (
+      !turn.aborted && await this.#busy(() => redriveNext(this.#context, this.#lease, this.#checkpoint))
+    );
+    await this.#options.control.look();
+  }
+
   async #readNext(): Promise<readonly Entry[]> {
-    const { source, logger } = this.#options;
-    const { stream, name } = this.#consumer;
-    const entries = await source.read(stream, this.#checkpoint, READ_COUNT);
-    if (entries.length === 0) return await this.#readTail();
-    const { dense, missing, rewritten } = orderOf(this.#checkpoint, entries);
+    const { entries, rewritten } = await this.#reader.next(this.#checkpoint);
     if (rewritten && !this.#lookUp) {
-      logger.warn("The end of the stream was lost and written anew: passing over what was handled before", {
-        consumer: name,
-        stream,
-        checkpoint: this.#checkpoint,
-      });
+      this.#options.logger.warn(
+        "The end of the stream was lost and written anew: passing over what was handled before",
+        {
+          ...this.#key,
+          checkpoint: this.#checkpoint,
+        },
+      );
       this.#lookUp = true;
     }
-    if (dense > 0 || missing === undefined) return entries.slice(0, dense);
-    return await this.#readHistory(
-      missing,
-      parseEntryId(entries[0]!.entryId).position - 1,
-      `entry ${entries[0]!.entryId}`,
-    );
-  }
-
-  /** When Redis has nothing behind the checkpoint, the stream may have been trimmed beyond it: its last id says so. */
-  async #readTail(): Promise<readonly Entry[]> {
-    const { source } = this.#options;
-    const { stream } = this.#consumer;
-    if (Date.now() < this.#tailAt) return [];
-    const last = await source.lastId(stream);
-    const { position } = parseEntryId(this.#checkpoint);
-    const upTo = parseEntryId(last).position;
-    // It may have come since.
-    const entries = upTo > position ? await source.readNow(stream, this.#checkpoint, READ_COUNT) : [];
-    if (entries.length > 0 || upTo <= position) {
-      this.#tailAt = Date.now() + TAIL_MS;
-      return entries.slice(0, orderOf(this.#checkpoint, entries).dense);
-    }
-    return await this.#readHistory(position + 1, upTo, `its end, ${last}`);
-  }
-
-  async #readHistory(from: number, upTo: number, before: string): Promise<readonly Entry[]> {
-    const { history, logger } = this.#options;
-    const { stream, name } = this.#consumer;
-    const entries = await history.read(stream, from - 1, upTo, READ_COUNT);
-    if (entries.length === 0) throw gapError(stream, this.#checkpoint, from, before);
-    logger.info("Reading what Redis no longer has", { consumer: name, stream, from, events: entries.length, upTo });
     return entries;
   }
 
-  async #handle(entries: readonly Entry[], idle: AbortSignal): Promise<void> {
-    for (let from = 0; from < entries.length && !idle.aborted;) {
-      await this.#busy(() => this.#execute(this.#nextBatch(entries, from)));
+  async #handle(entries: readonly Entry[], turn: AbortSignal): Promise<void> {
+    for (let from = 0; from < entries.length && !turn.aborted && this.#retries.waitMs <= 0;) {
+      await this.#busy(() => this.#execute(this.#nextBatch(entries, from), turn));
       while (from < entries.length && compareEntryIds(entries[from]!.entryId, this.#checkpoint) <= 0) from++;
     }
   }
 
+  /** Does something that is not to take for ever, and that is given up when the process is cancelled or the lease is lost. */
   async #busy<T>(act: () => Promise<T>): Promise<T> {
     this.#busySince = Date.now();
     try {
       return await act();
+    } catch (error) {
+      if (this.#options.cancel.aborted) throw new CancelledError("What was in hand is given up", { cause: error });
+      this.#throwIfLost();
+      throw error;
     } finally {
       this.#busySince = undefined;
     }
   }
 
-  /** As many entries as hold `maxBatch` events that the consumer wants, and the unwanted ones around them. */
+  /** As many entries as hold the events that may be taken at once, and those around them that the consumer does not want. */
   #nextBatch(entries: readonly Entry[], from: number): readonly Entry[] {
-    const limit = this.#singly > 0 ? 1 : this.#consumer.maxBatch;
+    const { limit } = this.#retries;
     let wanted = 0;
     let end = from;
     while (end < entries.length) {
@@ -271,87 +226,22 @@ export class Tenure {
   }
 
   /** Handles a batch, or deals with its failure: then it is to be tried again, or one of its events was set aside. */
-  async #execute(batch: readonly Entry[]): Promise<void> {
-    const wanted = batch.filter((entry) => this.#consumer.events.has(entry.eventType));
-    const failedBefore = this.#failing !== undefined && wanted[0]?.eventId === this.#failing.eventId;
-    const attempt = failedBefore ? this.#failing!.attempts + 1 : 1;
+  async #execute(entries: readonly Entry[], until: AbortSignal): Promise<void> {
+    const wanted = entries.filter((entry) => this.#consumer.events.has(entry.eventType));
+    const batch = { entries, after: this.#checkpoint, lookUp: this.#lookUp, until };
     try {
-      await execute(this.#context, this.#lease, { entries: batch, attempt, lookUp: this.#lookUp });
+      await execute(this.#context, this.#lease, { ...batch, attempt: this.#retries.attemptAt(wanted[0]) });
     } catch (error) {
-      if (this.#options.cancel.aborted) throw new CancelledError("What was in hand is given up", { cause: error });
-      this.#throwIfLost();
+      if (this.#context.signal.aborted) throw error;
       if (error instanceof AlreadyHandledError) {
-        this.#options.logger.info("Passing over events that have been handled before", {
-          consumer: this.#consumer.name,
-        });
+        this.#options.logger.info("Passing over events that have been handled before", { ...this.#key });
         this.#lookUp = true;
         return;
       }
       if (!(error instanceof HandlerError)) throw error;
-      return await this.#dealWith(error, wanted.length);
-    }
-    this.#advanceTo(batch.at(-1)!.entryId);
-    this.#options.metrics.handled.add(wanted.length, { ...this.#key });
-    if (failedBefore) await this.#forgetFailure();
-    if (this.#singly > 0) this.#singly--;
-  }
-
-  #advanceTo(entryId: string): void {
-    this.#checkpoint = entryId;
-    this.#movedAt = Date.now();
-  }
-
-  async #forgetFailure(): Promise<void> {
-    this.#failing = undefined;
-    this.#options.health.recover(this.#lease.role);
-    await clearFailure(this.#options.sql, this.#key);
-  }
-
-  async #dealWith(error: HandlerError, wanted: number): Promise<void> {
-    const { sql, logger, stop, once, metrics, leaseMs } = this.#options;
-    const consumer = this.#consumer;
-    const alone = wanted === 1 || (consumer.handler.kind === "outside" && consumer.concurrency === 1);
-    if (!alone && this.#singly === 0) {
-      logger.debug("A batch failed: taking its events one by one", { consumer: consumer.name, events: wanted });
-      this.#singly = wanted;
+      this.#checkpoint = await this.#retries.failed(error, wanted.length, this.#checkpoint) ?? this.#checkpoint;
       return;
     }
-    const { entry } = error;
-    const attempts = (this.#failing?.eventId === entry.eventId ? this.#failing.attempts : 0) + 1;
-    const outcome = outcomeOf(consumer, error, attempts);
-    const reason = describeError(error.cause);
-    if (outcome.kind === "dead letter") {
-      await setAside(
-        sql,
-        this.#lease,
-        consumer.name,
-        entry,
-        { reason: outcome.reason, error: reason, attempts },
-        leaseMs,
-      );
-      this.#advanceTo(entry.entryId);
-      metrics.deadLettered.add(1, { ...this.#key });
-      this.#tellFailure(error, { attempts, deadLetter: outcome.reason });
-      await this.#forgetFailure();
-      if (this.#singly > 0) this.#singly--;
-      return;
-    }
-    if (once && attempts >= ONCE_FAILURES) throw error;
-    this.#failing = { eventId: entry.eventId, attempts };
-    this.#singly = Math.max(1, this.#singly);
-    metrics.retried.add(1, { ...this.#key });
-    this.#tellFailure(error, { attempt: attempts, retryInMs: outcome.waitMs });
-    this.#options.health.fail(this.#lease.role, `${error.message} (attempt ${attempts}): ${reason}`);
-    await recordFailure(sql, this.#key, { entry, attempts, error: reason, retryInMs: outcome.waitMs });
-    await sleep(outcome.waitMs, AbortSignal.any([stop, this.#ended.signal]));
-  }
-
-  #tellFailure(error: unknown, fields: Readonly<Record<string, unknown>>): void {
-    this.#options.metrics.failed.add(1, { ...this.#key });
-    this.#options.logger.error("Handler failed", {
-      consumer: this.#consumer.name,
-      ...fields,
-      error: describeError(error),
-    });
+    await this.#retries.succeeded(wanted[0]);
   }
 }

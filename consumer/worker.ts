@@ -18,6 +18,8 @@ import { CancelledError, Tenure } from "./tenure.ts";
 export interface WorkerOptions {
   /** The pool on the consumers' database. */
   readonly sql: Sql;
+  /** A pool on the same database that no handler can exhaust: there leases are renewed. */
+  readonly leaseSql: Sql;
   /** Where entries are read. */
   readonly source: EntrySource;
   /** Where entries are read that Redis no longer has. */
@@ -84,7 +86,7 @@ export async function runWorker(consumer: Consumer, options: WorkerOptions): Pro
         await tenure.run();
       } finally {
         // What comes after progress is a failure of its own, and not one more in a row.
-        if (compareEntryIds(tenure.progress.checkpoint, lease.checkpoint) > 0) failures = 0;
+        if (compareEntryIds(tenure.checkpoint, lease.checkpoint) > 0) failures = 0;
       }
     } catch (error) {
       if (error instanceof LeaseLostError) {

@@ -6,7 +6,7 @@
 export async function until(
   claim: string,
   condition: () => boolean | Promise<boolean>,
-  ms = 30_000,
+  ms = 60_000,
 ): Promise<void> {
   const deadline = Date.now() + ms;
   while (!await condition()) {

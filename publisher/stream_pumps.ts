@@ -20,7 +20,7 @@ export interface StreamPumpsOptions {
   readonly lingerMs: (events: number) => number;
   /** Begin no more rounds. */
   readonly stop: AbortSignal;
-  /** Called whenever a stream has been drained, failed, or was busy, with how many events it had. */
+  /** Called whenever one more stream could be worked on and none waits, with how many events were published since the last call. */
   readonly onIdle: (events: number) => void;
   /** Called when a stream fails, with the error, and when it has been published to again, without one. */
   readonly onState: (stream: string, error?: unknown) => void;
@@ -46,12 +46,11 @@ interface Trouble {
 export class StreamPumps {
   readonly #options: StreamPumpsOptions;
   readonly #running = new Map<string, Promise<void>>();
+  /** Streams that wait for their turn, in the order in which they get it. */
+  readonly #waiting = new Set<string>();
   readonly #troubles = new Map<string, Trouble>();
-  /** In which order the streams had their last turn: who waits longest is next. */
-  readonly #turns = new Map<string, number>();
-  #turn = 0;
-  /** Whether streams wait for one of those that are being worked on to end. */
-  #crowded = false;
+  /** Events since somebody was told. */
+  #published = 0;
 
   constructor(options: StreamPumpsOptions) {
     this.#options = options;
@@ -62,13 +61,14 @@ export class StreamPumps {
     return this.#running.size;
   }
 
-  /** Whether a stream is being worked on. */
+  /** Whether a stream is being worked on, or waits for its turn. */
   runs(stream: string): boolean {
-    return this.#running.has(stream);
+    return this.#running.has(stream) || this.#waiting.has(stream);
   }
 
   /**
-   * Starts a pump for each stream that has none and need not wait, and for each that failed and is due again.
+   * Has each of these streams worked on, unless it is in trouble and has to wait, and each that failed and is due again: as many at
+   * once as may be, the others when it is their turn.
    *
    * @returns how many it started
    */
@@ -80,23 +80,34 @@ export class StreamPumps {
       if (trouble.failures > 0) wanted.add(stream);
       else this.#troubles.delete(stream);
     }
-    const lastTurn = (stream: string): number => this.#turns.get(stream) ?? 0;
-    const ready = [...wanted]
-      .filter((stream) => !this.#running.has(stream) && (this.#troubles.get(stream)?.retryAt ?? 0) <= now)
-      .sort((a, b) => lastTurn(a) - lastTurn(b));
-    const started = this.#options.stop.aborted
-      ? 0
-      : Math.max(0, Math.min(ready.length, this.#options.concurrency - this.#running.size));
-    this.#crowded = ready.length > started;
-    for (const stream of ready.slice(0, started)) {
-      this.#turns.set(stream, ++this.#turn);
-      const pump = this.#pump(stream).then((events) => {
-        this.#running.delete(stream);
-        this.#options.onIdle(events);
-      });
-      this.#running.set(stream, pump);
+    for (const stream of wanted) {
+      if (!this.#running.has(stream) && (this.#troubles.get(stream)?.retryAt ?? 0) <= now) this.#waiting.add(stream);
+    }
+    return this.#fill();
+  }
+
+  /** Gives the streams that wait longest what room there is. @returns to how many */
+  #fill(): number {
+    const { concurrency, stop } = this.#options;
+    if (stop.aborted) this.#waiting.clear();
+    let started = 0;
+    for (const stream of this.#waiting) {
+      if (this.#running.size >= concurrency) break;
+      this.#waiting.delete(stream);
+      this.#running.set(stream, this.#pump(stream).then((more) => this.#end(stream, more)));
+      started++;
     }
     return started;
+  }
+
+  #end(stream: string, more: boolean): void {
+    this.#running.delete(stream);
+    if (more) this.#waiting.add(stream);
+    this.#fill();
+    if (this.#running.size >= this.#options.concurrency) return;
+    const events = this.#published;
+    this.#published = 0;
+    this.#options.onIdle(events);
   }
 
   /** Has the streams in trouble tried again at the next start, without the rest of their wait: what they wait for may be back. */
@@ -121,10 +132,11 @@ export class StreamPumps {
     await Promise.all(this.#running.values());
   }
 
-  /** @returns how many events it published */
-  async #pump(stream: string): Promise<number> {
+  /** @returns whether the stream has more, and made room for others */
+  async #pump(stream: string): Promise<boolean> {
     const { publish, admit, probe, stop, logger, backoff, busyMs, lingerMs, now, onState } = this.#options;
     let published = 0;
+    let more = false;
     try {
       if ((this.#troubles.get(stream)?.failures ?? 0) > 0) await probe(stream);
       while (!stop.aborted) {
@@ -133,13 +145,18 @@ export class StreamPumps {
         if (outcome.kind === "busy") {
           // One that failed before is tried until it works: that others publish it does not say that this publisher can.
           this.#troubles.set(stream, { failures: 0, ...this.#troubles.get(stream), retryAt: now() + busyMs });
-          return published;
+          return false;
         }
-        if (outcome.kind === "repaired") continue;
-        if (outcome.events === 0) break;
-        published += outcome.events;
-        if (this.#crowded) break; // It is taken up again when those that wait have had their turn.
-        if (outcome.drained) await sleep(lingerMs(outcome.events), stop);
+        const drained = outcome.kind === "published" && outcome.drained;
+        if (outcome.kind === "published") {
+          if (outcome.events === 0) break;
+          published += outcome.events;
+        }
+        if (this.#waiting.size > 0) {
+          more = !drained;
+          break;
+        }
+        if (drained) await sleep(lingerMs(published), stop);
       }
       if (this.#troubles.delete(stream)) onState(stream);
     } catch (error) {
@@ -150,8 +167,9 @@ export class StreamPumps {
       onState(stream, error);
       logger.error("Cannot publish", { stream, failures, retryInMs: waitMs, error: describeError(error) });
     } finally {
+      this.#published += published;
       if (published > 0) logger.debug("Published", { stream, events: published });
     }
-    return published;
+    return more;
   }
 }

@@ -80,6 +80,13 @@ export async function listDeadLetters(
   }));
 }
 
+/** How many dead letters there are. */
+export async function countDeadLetters(sql: Sql, filter: DeadLetterFilter): Promise<number> {
+  const [row] = await sql<{ n: number }[]>`
+    SELECT count(*)::int AS n FROM events.dead_letter WHERE ${chosen(sql, filter)}`;
+  return row!.n;
+}
+
 /**
  * Has dead letters handled again, by the workers of their consumers, within a second, in the order of their streams. One that fails goes
  * back to the others.

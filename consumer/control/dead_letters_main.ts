@@ -14,12 +14,14 @@ import { consumerMigrations } from "../migrations.ts";
 import { agreed } from "@events-pipeline/common/agreed";
 import { deadLettersCommand } from "./dead_letters_config.ts";
 import {
+  countDeadLetters,
   type DeadLetterFilter,
   dropDeadLetters,
   listDeadLetters,
   redriveDeadLetters,
   type StoredDeadLetter,
 } from "./dead_letter_box.ts";
+import { findConsumers } from "./find_consumer.ts";
 import { parseTime } from "./flag_values.ts";
 
 const command = readSubcommand(deadLettersCommand, Deno.args, (name) => Deno.env.get(name));
@@ -27,6 +29,7 @@ if (command.kind === "print") {
   (command.exitCode === 0 ? console.log : console.error)(command.text);
   Deno.exit(command.exitCode);
 }
+const NONE = "There are no such dead letters.";
 const run = command;
 await using cleanUp = new AsyncDisposableStack();
 Deno.exitCode = await main().catch((error) => {
@@ -47,18 +50,30 @@ async function main(): Promise<number> {
     case "redrive": {
       const filter = filterOf(run.flags);
       if (!isNarrow(filter, run.flags.all)) return 2;
+      await assertKnown(sql, filter);
       const count = await redriveDeadLetters(sql, filter);
-      console.log(`${count} dead letters are handled again, as soon as a worker of their consumer runs`);
+      console.log(count === 0 ? NONE : `${are(count)} handled again, as soon as a worker of the consumer runs`);
       return 0;
     }
     case "drop": {
       const filter = filterOf(run.flags);
       if (!isNarrow(filter, run.flags.all)) return 2;
-      if (!run.flags.yes && !agreed("Drop them for good?")) return 1;
-      console.log(`${await dropDeadLetters(sql, filter)} dead letters are gone`);
+      await assertKnown(sql, filter);
+      const count = await countDeadLetters(sql, filter);
+      if (count > 0 && !run.flags.yes && !agreed(`${are(count)} to be dropped for good. Drop?`)) return 1;
+      console.log(count === 0 ? NONE : `${are(await dropDeadLetters(sql, filter))} gone`);
       return 0;
     }
   }
+}
+
+function are(count: number): string {
+  return count === 1 ? "1 dead letter is" : `${count} dead letters are`;
+}
+
+/** A consumer whose name is wrong shall not look like one that has none. */
+async function assertKnown(sql: Sql, { consumer }: DeadLetterFilter): Promise<void> {
+  if (consumer !== undefined) await findConsumers(sql, consumer);
 }
 
 interface FilterFlags {
@@ -100,16 +115,18 @@ async function list(
   },
 ): Promise<number> {
   const limit = Number(flags.limit ?? "100");
+  await assertKnown(sql, filterOf(flags));
   const found = await listDeadLetters(sql, filterOf(flags), { limit: limit + 1, after: flags.after });
   const letters = found.slice(0, limit);
   if (flags.json) { for (const letter of letters) console.log(jsonOf(letter)); }
-  else if (letters.length === 0) console.log("There are no such dead letters.");
+  else if (letters.length === 0) console.log(NONE);
   else console.log(table(letters));
   if (found.length > limit) console.error(`There are more: --after ${letters.at(-1)!.id}`);
   return 0;
 }
 
 async function show(sql: Sql, filter: DeadLetterFilter): Promise<number> {
+  await assertKnown(sql, filter);
   const letters = await listDeadLetters(sql, filter, { limit: 1_000 });
   if (letters.length === 0) throw new Error(`Cannot show ${filter.eventId}: no consumer has set it aside`);
   for (const letter of letters) console.log(JSON.stringify(JSON.parse(jsonOf(letter)), null, 2));

@@ -7,6 +7,7 @@
 export type { ConsumerKey } from "../consumer_state.ts";
 export { type ConsumerStatus, type FailingStatus, readConsumers, readLags } from "./consumer_status.ts";
 export {
+  countDeadLetters,
   type DeadLetterFilter,
   dropDeadLetters,
   listDeadLetters,

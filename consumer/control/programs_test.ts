@@ -67,13 +67,22 @@ Deno.test("dead-letters lists, shows, redrives and drops, and never all by an ov
     assertEquals(refused.code, 2);
     assertStringIncludes(refused.stderr, "or --all");
   }
-  assertStringIncludes((await run(pipeline, "dead-letters", "redrive", "--type", "WidgetCreated")).stdout, "1 dead");
+  assertStringIncludes(
+    (await run(pipeline, "dead-letters", "redrive", "--type", "WidgetCreated")).stdout,
+    "1 dead letter is",
+  );
   assertMatch((await run(pipeline, "dead-letters", "list")).stdout, /redriving/);
   assertEquals((await run(pipeline, "dead-letters", "drop", "--all")).code, 1);
   assertStringIncludes(
     (await run(pipeline, "dead-letters", "drop", "--all", "--yes")).stdout,
-    "1 dead letters are gone",
+    "1 dead letter is gone",
   );
+  for (const args of [["list"], ["redrive", "--all"], ["drop", "--all"]]) {
+    const { code, stdout } = await run(pipeline, "dead-letters", ...args);
+    assertEquals([code, stdout], [0, "There are no such dead letters.\n"]);
+  }
+  const none = await run(pipeline, "dead-letters", "list", "--json");
+  assertEquals([none.code, none.stdout], [0, ""]);
 });
 
 Deno.test("consumers and dead-letters say what is wrong with their arguments, and of a consumer that nobody knows", async () => {
@@ -85,6 +94,12 @@ Deno.test("consumers and dead-letters say what is wrong with their arguments, an
     [["consumers", "reset", "test:mail", "--to", "yesterday"], 2, /--to must be an entry id, a date/],
     [["consumers", "pause", "test:male"], 1, /Cannot find the consumer 'test:male': there are test:mail/],
     [["consumers", "reset", "test:mail", "--to", "1-3", "--yes"], 1, /neither Redis nor the outbox has that entry/],
+    [
+      ["dead-letters", "redrive", "--consumer", "test:male"],
+      1,
+      /Cannot find the consumer 'test:male': there are test:mail/,
+    ],
+    [["dead-letters", "list", "--since", "2026-02-31"], 2, /--since must be a date/],
     [["dead-letters", "drop", "--event-id", "7"], 2, /--event-id must be a UUID/],
     [["dead-letters", "show", "--event-id", crypto.randomUUID()], 1, /no consumer has set it aside/],
   ];

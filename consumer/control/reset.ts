@@ -1,6 +1,7 @@
 import { parseEntryId } from "@events-pipeline/common";
 import { transaction } from "@events-pipeline/common/transaction";
 import type { Sql } from "postgres";
+import { pastConflicts } from "../conflict.ts";
 import { type ConsumerKey, leaseKeyOf } from "../consumer_state.ts";
 import { findConsumers } from "./find_consumer.ts";
 import { lockLease } from "./lock_lease.ts";
@@ -38,24 +39,26 @@ export async function resetConsumer(sql: Sql, key: ConsumerKey, checkpoint: stri
     );
   }
   const { position } = parseEntryId(checkpoint);
-  return await transaction(sql, {}, async (tx) => {
-    const before = await lockLease(tx, key);
-    await tx`
+  // A worker may be handling a dead letter again: it locks that, and then its lease.
+  return await pastConflicts(new AbortController().signal, () =>
+    transaction(sql, {}, async (tx) => {
+      const before = await lockLease(tx, key);
+      await tx`
       UPDATE events.stream_lease
       SET checkpoint = ${checkpoint}, fencing_token = fencing_token + 1, owner_id = NULL, lease_until = NULL,
           updated_at = clock_timestamp()
       WHERE stream_name = ${stream} AND role = ${leaseKeyOf(key).role}`;
-    const handled = await tx`
+      const handled = await tx`
       DELETE FROM events.processed_event
       WHERE consumer_name = ${consumer} AND coalesce(stream_position, ${position} + 1) > ${position}`;
-    const deadLetters = await tx`
+      const deadLetters = await tx`
       DELETE FROM events.dead_letter
       WHERE consumer_name = ${consumer} AND stream_name = ${stream} AND stream_position > ${position}`;
-    await tx`
+      await tx`
       UPDATE events.consumer_state
       SET failing_event_id = NULL, failing_entry_id = NULL, attempts = 0, last_error = NULL, failing_since = NULL,
           retry_at = NULL
       WHERE consumer_name = ${consumer} AND stream_name = ${stream}`;
-    return { from: before.checkpoint, to: checkpoint, handled: handled.count, deadLetters: deadLetters.count };
-  });
+      return { from: before.checkpoint, to: checkpoint, handled: handled.count, deadLetters: deadLetters.count };
+    }));
 }

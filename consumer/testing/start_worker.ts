@@ -69,6 +69,9 @@ export function startWorker(consumers: readonly Consumer[], options: TestWorkerO
     applicationName: "events-test-worker",
     logger,
   });
+  const leaseSql = connectPostgres(options.consumerDatabaseUrl ?? databaseUrl, {
+    ...{ applicationName: "events-test-worker", connections: 1, logger },
+  });
   const redis = connectRedis(redisUrl, { clientName: "events-test-worker", tls, logger });
   const blockingRedis = connectRedis(redisUrl, {
     clientName: "events-test-worker watch",
@@ -79,7 +82,7 @@ export function startWorker(consumers: readonly Consumer[], options: TestWorkerO
   const stop = new AbortController();
   const health = new Health();
   const running = runConsumers(consumers, {
-    ...{ sql, redis, blockingRedis, health, logger },
+    ...{ sql, leaseSql, redis, blockingRedis, health, logger },
     history: new OutboxHistory(outbox),
     signal: stop.signal,
     leaseMs: LEASE_MS,
@@ -112,7 +115,8 @@ export function startWorker(consumers: readonly Consumer[], options: TestWorkerO
       try {
         await running;
       } finally {
-        await Promise.all([redis.close(), blockingRedis.close(), closePostgres(sql), closePostgres(outbox)]);
+        const pools = [sql, leaseSql, outbox].map(closePostgres);
+        await Promise.all([redis.close(), blockingRedis.close(), ...pools]);
       }
     },
   };
