@@ -27,17 +27,19 @@ Deno.test("deno task archive stays below 200 MB, however large events follow sma
   const { sql } = pipeline;
   const streams = Array.from({ length: 4 }, () => defineStreamName(`stream:test-${crypto.randomUUID()}:events`));
   for (const stream of streams) {
-    for (const [rows, bytes] of [[20_000, 200], [75, 1_000_000]] as const) {
+    for (const [rows, pieces] of [[20_000, 6], [40, 31_250]] as const) {
       await sql`
+        WITH pad AS MATERIALIZED (
+          SELECT string_agg(md5(random()::text || g), '') AS text FROM generate_series(1, ${pieces}::int) AS g
+        )
         INSERT INTO events.outbox_event (event_id, stream_name, event_type, payload)
-        SELECT gen_random_uuid(), ${stream}, 'WidgetCreated',
-               json_build_object('pad', (SELECT string_agg(md5(random()::text || h), '') FROM generate_series(1, ${
-        Math.ceil(bytes / 32)
-      }::int) AS h))
-        FROM generate_series(1, ${rows}::int) AS g`;
+        SELECT gen_random_uuid(), ${stream}, 'WidgetCreated', json_build_object('pad', pad.text)
+        FROM pad, generate_series(1, ${rows}::int)`;
     }
   }
-  await pipeline.publish();
+  while ((await sql`SELECT FROM events.outbox_event WHERE published_at IS NULL LIMIT 1`).length > 0) {
+    await pipeline.publish(); // It gives up after a while.
+  }
   const daemon = await startDaemon("archive", {
     args: ["--once"],
     environment: { DATABASE_URL: pipeline.databaseUrl, REDIS_URL: pipeline.redisUrl, ...bucket.environment },
@@ -45,7 +47,7 @@ Deno.test("deno task archive stays below 200 MB, however large events follow sma
   });
   const peak = await peakBytes(daemon.pid, daemon.ended);
   assertEquals(await daemon.ended, 0);
-  for (const stream of streams) assertEquals(await pipeline.archived(stream), 20_075);
+  for (const stream of streams) assertEquals(await pipeline.archived(stream), 20_040);
   assert(peak > 10e6 && peak < 200e6, `${Math.round(peak / 1e6)} MB`);
   store.close();
 });
