@@ -16,7 +16,7 @@ export async function mergeSegments(
   segments: readonly KnownSegment[],
   signal?: AbortSignal,
 ): Promise<Segment> {
-  const writer = new SegmentWriter(stream, 9);
+  const writer = new SegmentWriter(stream);
   try {
     for (const segment of segments) {
       for await (const { entries } of scanSegment(stream, segment, await store.get(segment.key))) {
