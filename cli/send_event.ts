@@ -10,8 +10,7 @@ import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres
 import "@events-pipeline/common/schemas";
 import { databaseUrlSetting } from "@events-pipeline/common/settings";
 import { sendEvent } from "@events-pipeline/producer";
-import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { importSchemas } from "./schemas/load_schemas.ts";
 
 const command = readCommand(
   {
@@ -39,14 +38,6 @@ async function readArguments(): Promise<{ readonly stream: StreamName; readonly 
   if (flags.schemas !== undefined) await importSchemas(flags.schemas);
   const stream = parseStreamName(flags.stream);
   return { stream, event: eventNamed(flags["event-type"]).decode(parsePayload(flags.payload)) };
-}
-
-async function importSchemas(file: string): Promise<void> {
-  try {
-    await import(pathToFileURL(resolve(file)).href);
-  } catch (error) {
-    throw new Error(`Cannot load the schemas file '${file}'`, { cause: error });
-  }
 }
 
 function parsePayload(text: string): unknown {

@@ -1,5 +1,6 @@
 import type { EventDefinition } from "./event.ts";
 
+/** Every definition, under its name and its aliases. */
 const definitions = new Map<string, EventDefinition>();
 
 /**
@@ -8,14 +9,17 @@ const definitions = new Map<string, EventDefinition>();
  * @throws {TypeError} an event of that name is defined already
  */
 export function registerEvent(definition: EventDefinition): void {
-  if (definitions.has(definition.name)) {
-    throw new TypeError(`Cannot define the event '${definition.name}': the name is taken, and it must be unique`);
+  const names = [definition.name, ...definition.aliases];
+  for (const [i, name] of names.entries()) {
+    if (definitions.has(name) || names.indexOf(name) !== i) {
+      throw new TypeError(`Cannot define the event '${name}': the name is taken, and it must be unique`);
+    }
   }
-  definitions.set(definition.name, definition);
+  for (const name of names) definitions.set(name, definition);
 }
 
 /**
- * Finds an event's definition by name.
+ * Finds an event's definition by name, or by a name that the event had before.
  *
  * @throws {TypeError} no event of that name is defined; the message lists those that are
  *
@@ -39,5 +43,5 @@ export function eventNamed(name: string): EventDefinition {
 
 /** Every defined event, ordered by name. */
 export function definedEvents(): readonly EventDefinition[] {
-  return [...definitions.values()].sort((a, b) => a.name < b.name ? -1 : 1);
+  return [...new Set(definitions.values())].sort((a, b) => a.name < b.name ? -1 : 1);
 }

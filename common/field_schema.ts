@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-explicit-any -- what zod keeps for itself has no type here
 /**
  * What the pipeline needs to know of a zod schema's type. Every zod 4 schema fits; naming only this much keeps zod's own
  * types out of the public signatures.
@@ -26,3 +27,27 @@ export type OptionalKeys<Shape extends EventShape> = {
 export type PayloadOf<Shape extends EventShape> =
   & { readonly [K in Exclude<keyof Shape, OptionalKeys<Shape>>]: Shape[K]["_zod"]["output"] }
   & { readonly [K in OptionalKeys<Shape>]?: Shape[K]["_zod"]["output"] };
+
+/**
+ * A field that is one thing in memory and another on the wire. It fits wherever zod takes a schema: `z.nullable(isoDate)`,
+ * `z.array(isoDate)`, `z.object({ at: isoDate })`.
+ */
+export interface FieldCodec<Memory, Wire = string> {
+  /** Zod's own record of the schema: the two types, and what zod's functions want to know besides. */
+  readonly _zod:
+    & {
+      readonly [
+        K in "version" | "def" | "deferred" | "run" | "parse" | "traits" | "pattern" | "constr" | "bag" | "isst"
+      ]: any;
+    }
+    & {
+      /** The value in memory. */
+      readonly output: Memory;
+      /** The value on the wire. */
+      readonly input: Wire;
+      /** Whether the key may be absent on the wire. */
+      readonly optin?: "optional" | "defaulted" | undefined;
+      /** Whether the key may be absent in memory. */
+      readonly optout?: "optional" | undefined;
+    };
+}

@@ -4,6 +4,7 @@
  *
  * @module
  */
+export { base64Bytes, bigintString, decimalString, isoDate, urlString } from "./codecs.ts";
 export {
   type Entry,
   type Envelope,
@@ -14,11 +15,12 @@ export {
   toStreamFields,
 } from "./envelope.ts";
 export { compareEntryIds, type EntryId, entryMs, formatEntryId, parseEntryId, ZERO_ENTRY_ID } from "./entry_id.ts";
-export { defineEvent, type Event, type EventDefinition, InvalidEventError, type PayloadInput } from "./event.ts";
+export { defineEvent, type Event, type EventDefinition, type EventOptions, type PayloadInput } from "./event.ts";
 export { definedEvents, eventNamed } from "./event_registry.ts";
-export type { EventShape, FieldSchema, OptionalKeys, PayloadOf } from "./field_schema.ts";
+export type { EventShape, FieldCodec, FieldSchema, OptionalKeys, PayloadOf } from "./field_schema.ts";
 export { Guarantee } from "./guarantee.ts";
+export { InvalidEventError } from "./invalid_event_error.ts";
 export { encodeJson } from "./json.ts";
-export { isSet, NOT_SET, type NotSet, notSet, type NotSetSchema } from "./not_set.ts";
+export { isNotSetSchema, isSet, NOT_SET, type NotSet, notSet, type NotSetSchema } from "./not_set.ts";
 export { defineStreamName, parseStreamName } from "./stream_name.ts";
 export { StreamName } from "./stream_names.ts";

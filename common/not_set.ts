@@ -20,10 +20,31 @@ export type NotSetSchema<S extends FieldSchema> = Omit<S, "_zod"> & {
   };
 };
 
+/** The memory side of every `notSet` schema. The wire side checks the value in both directions, so this one need not. */
+const inMemory = z.any();
+
+/**
+ * Whether a schema was made by {@linkcode notSet}.
+ *
+ * @example
+ * ```ts
+ * import { isNotSetSchema, notSet } from "@events-pipeline/common";
+ * import { assertEquals } from "@std/assert";
+ * import { z } from "zod";
+ *
+ * assertEquals([isNotSetSchema(notSet(z.string())), isNotSetSchema(z.string())], [true, false]);
+ * ```
+ */
+export function isNotSetSchema(schema: FieldSchema): boolean {
+  const { type, out } = (schema as unknown as z.ZodType)._zod.def as { type: string; out?: unknown };
+  return type === "pipe" && out === inMemory;
+}
+
 /**
  * A field that was added to an event after it was first published: events sent before have no value for it.
  *
  * @param schema the field's own schema
+ * @throws {TypeError} the schema says already that the field may be absent
  *
  * @example
  * ```ts
@@ -39,9 +60,13 @@ export type NotSetSchema<S extends FieldSchema> = Omit<S, "_zod"> & {
  * ```
  */
 export function notSet<S extends FieldSchema>(schema: S): NotSetSchema<S> {
-  const field = z.optional(schema as unknown as z.ZodType);
-  // The wire side checks the value in both directions, so the memory side need not.
-  const codec = z.codec(field, z.any(), {
+  const inner = schema as unknown as z.ZodType;
+  if (inner._zod.optin !== undefined) {
+    throw new TypeError(
+      "Cannot use notSet() around a field that may be absent: it is z.optional() or z.default() already",
+    );
+  }
+  const codec = z.codec(z.optional(inner), inMemory, {
     decode: (value) => value === undefined ? NOT_SET : value,
     encode: (value) => value === NOT_SET ? undefined : value,
   });

@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { z } from "zod";
-import { defineEvent, InvalidEventError } from "./event.ts";
+import { defineEvent } from "./event.ts";
+import { InvalidEventError } from "./invalid_event_error.ts";
 import { isSet, NOT_SET, notSet } from "./not_set.ts";
 
 const Painted = defineEvent("NotSetTestPainted", {

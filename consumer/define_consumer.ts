@@ -110,7 +110,7 @@ export interface Consumer {
   readonly stream: StreamName;
   /** Its stable identity. */
   readonly name: string;
-  /** The events it wants, by name. */
+  /** The events it wants, by name and by earlier names. */
   readonly events: ReadonlyMap<string, EventDefinition>;
   /** What it promises. */
   readonly guarantee: Guarantee;
@@ -178,7 +178,8 @@ export function defineConsumer<const Definitions extends readonly EventDefinitio
   const consumer: Consumer = Object.freeze({
     stream: spec.stream,
     name,
-    events: new Map(spec.events.map((definition) => [definition.name, definition])),
+    // What was sent under an earlier name of an event is that event.
+    events: new Map(spec.events.flatMap((event) => [event.name, ...event.aliases].map((name) => [name, event]))),
     guarantee,
     handler: handlerOf(spec as ConsumerSpec<readonly EventDefinition[]>),
     startFrom: spec.startFrom ?? "beginning",

@@ -8,6 +8,13 @@ import { type Consumer, isConsumer } from "./define_consumer.ts";
  *
  * @param patterns paths or globs, from the current folder
  * @throws {TypeError} a pattern names no file, a file exports no consumer, or two consumers have one name
+ *
+ * @example
+ * ```ts ignore
+ * import { loadHandlers } from "@events-pipeline/consumer";
+ *
+ * for (const { name, stream } of await loadHandlers(["handlers/*.ts"])) console.log(name, stream);
+ * ```
  */
 export async function loadHandlers(patterns: readonly string[]): Promise<readonly Consumer[]> {
   const files = new Set<string>();

@@ -18,5 +18,6 @@ export {
   type StartFrom,
 } from "./define_consumer.ts";
 export { Histories, type History, OutboxHistory } from "./history.ts";
+export { loadHandlers } from "./load_handlers.ts";
 export { DeadLetter, RetryLater } from "./outcomes.ts";
 export { runConsumers, type RunConsumersOptions } from "./run_consumers.ts";

@@ -39,7 +39,7 @@ Deno.test("sendEvent() refuses before any SQL, and leaves the transaction usable
     await refused(sendEvent(tx, { stream: "stream:typo:events" as StreamName, event: widget }), "not defined");
     await refused(sendEvent(tx, { stream, event: unregistered }), "'NobodyDefinedThis': it is not defined");
     await refused(sendEvent(tx, { stream, event: misfit }), "payload.widget_id");
-    await refused(sendEvent(tx, { stream, event: extra }), "$.more as JSON: it is a bigint");
+    await refused(sendEvent(tx, { stream, event: extra }), "payload.more: it is a bigint");
     await refused(sendEvent(tx, { stream, event: widget, maxPayloadBytes: 10 }), "and may have 10");
     await refused(sendEvent(tx, { stream, event: widget, guarantee: "AT_MOST_ONCE" }), "AT_MOST_ONCE");
     await refused(sendEvent(tx, { stream, event: widget, guarantee: "AT_LEAST_ONCE" }), "inside a transaction");
@@ -62,11 +62,15 @@ Deno.test("sendEvents() keeps the order of 10,000 events, and every byte of unus
   await using pipeline = await testPipeline();
   const { sql, stream } = pipeline;
   const texts = ["\u0000", "\ud800", "'\"\\", "żółw 🐢", "\u2028", "x".repeat(500_000), "$1 ${2}"];
-  const many = Array.from({ length: 10_000 }, (_, i) => Noted.create({ text: texts[i] ?? `n${i}` }));
+  // As values, and as the names of fields that a newer producer has added.
+  const many = Array.from({ length: 10_000 }, (_, i) => {
+    const text = texts[i] ?? `n${i}`;
+    return Noted.create({ text, ...i < texts.length ? { [text.slice(0, 9)]: [text] } : {} });
+  });
   const ids = await sql.begin((tx) => sendEvents(tx, { stream, events: many }));
   const rows = await sql<{ event_id: string; payload: string }[]>`
     SELECT event_id, payload::text FROM events.outbox_event ORDER BY id`;
   assertEquals(rows.map((row) => row.event_id), ids);
-  assertEquals(rows.map((row) => JSON.parse(row.payload).text), many.map((event) => event.payload.text));
+  assertEquals(rows.map((row) => JSON.parse(row.payload)), many.map((event) => event.payload));
   assertEquals(await sql.begin((tx) => sendEvents(tx, { stream, events: [] })), []);
 });
