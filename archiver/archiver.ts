@@ -55,7 +55,7 @@ export interface ArchiverOptions {
   readonly segmentBytes?: number;
   /** How hard segments are compressed, from 1 to 9. @default 6 */
   readonly gzipLevel?: number;
-  /** How many streams are archived at once: each has up to two segments in memory. @default 4 */
+  /** How many streams are archived at once: each has up to two segments in memory. @default 2 */
   readonly concurrency?: number;
   /** How long a lease lasts without renewal, in milliseconds. @default 10000 */
   readonly leaseMs?: number;
@@ -210,7 +210,7 @@ class Archiver {
 
   /** Looks at all streams, and begins turns of those that have something to archive. */
   async #look(): Promise<readonly ArchivePlace[]> {
-    const { sql, concurrency = 4 } = this.#options;
+    const { sql, concurrency = 2 } = this.#options;
     const all = await readPlaces(sql, this.#ownerId);
     const first = this.#published.size === 0;
     const places = all.filter(({ stream }) =>

@@ -36,7 +36,7 @@ export const archiveCommand = {
     ARCHIVE_SEGMENT_AGE_SECONDS: secondsSetting("How long an event may wait for its segment to fill", 60),
     ARCHIVE_STREAM_LIMITS: streamLimitsSetting,
     ARCHIVE_GZIP_LEVEL: gzipLevelSetting,
-    ARCHIVE_CONCURRENCY: countSetting("Streams that are archived at once; each has two segments in memory", 4),
+    ARCHIVE_CONCURRENCY: countSetting("Streams that are archived at once; each has two segments in memory", 2),
     ARCHIVE_LEASE_SECONDS: secondsSetting("How long a dead archiver keeps its streams", 10),
     ARCHIVE_STALL_SECONDS: secondsSetting("How long a stream that is due may stand still until health turns red", 300),
     LOG_LEVEL: logLevelSetting,

@@ -47,7 +47,7 @@ export interface EntryRange {
  * How much is in memory at a time: one page, and another one that is on its way. Pages of more entries cost twice the CPU time, since
  * then they outlive the young part of the heap.
  */
-const PAGE: PageLimits = { count: 300, bytes: 1024 * 1024 };
+const PAGE: PageLimits = { count: 100, bytes: 1024 * 1024 };
 
 /** How many entries are asked for at once when nobody knows their sizes, at first and when they prove large. */
 const BLIND_COUNT = 16;
