@@ -20,6 +20,7 @@ for (
     ["publisher", "publisher/README.md"],
     ["consume", "consumer/README.md"],
     ["archive", "archiver/README.md"],
+    ["check-compat", "compat/README.md"],
   ] as const
 ) {
   Deno.test(`${readme} shows what deno task ${task} --help prints`, async () => {
@@ -28,7 +29,7 @@ for (
   });
 }
 
-Deno.test("ARCHITECTURE.md names files that exist, and each file of publisher, consumer and archiver", async () => {
+Deno.test("ARCHITECTURE.md names files that exist, and each file of publisher, consumer, archiver and compat", async () => {
   const text = await read("ARCHITECTURE.md");
   const there = new Set<string>();
   const inside = [
@@ -40,6 +41,8 @@ Deno.test("ARCHITECTURE.md names files that exist, and each file of publisher, c
     "archiver/compact",
     "archiver/tools",
     "cli/replay",
+    "compat",
+    "compat/rules",
   ];
   for (const member of ["common", "producer", "publisher", "consumer", ...inside, "archiver", "checker", "local"]) {
     for await (const { name } of Deno.readDir(resolve(root, member))) there.add(name);
