@@ -46,6 +46,7 @@ export {
   isArchiveUrl,
   s3OptionsOf,
   s3PutOptionsOf,
+  type S3PutSettings,
   s3PutSettings,
   type StoreSettings,
   storeSettings,

@@ -84,8 +84,11 @@ export const s3PutSettings: {
   ARCHIVE_S3_PART_BYTES: partBytesSetting,
 };
 
+/** The values of {@linkcode s3PutSettings}. */
+export type S3PutSettings = SettingsOf<typeof s3PutSettings>;
+
 /** What `openStore` makes of these. */
-export function s3PutOptionsOf(settings: SettingsOf<typeof s3PutSettings>): S3PutOptions {
+export function s3PutOptionsOf(settings: S3PutSettings): S3PutOptions {
   return {
     encryption: settings.ARCHIVE_S3_ENCRYPTION,
     kmsKeyId: settings.ARCHIVE_S3_KMS_KEY_ID,

@@ -6,7 +6,7 @@ export interface FailingProcess {
   readonly pid: number;
   /** Resolves when it has ended, with the signal that ended it. */
   readonly ended: Promise<Deno.Signal | null>;
-  /** Sends it a signal. */
+  /** Sends it a signal, if it lives. */
   kill(signal: Deno.Signal): void;
 }
 
@@ -23,7 +23,12 @@ export function startFailing(
     stdout: "null",
     stderr: "inherit",
   }).spawn();
-  return { pid: child.pid, ended: child.status.then((status) => status.signal), kill: (name) => child.kill(name) };
+  let lives = true;
+  const ended = child.status.then(({ signal }) => {
+    lives = false;
+    return signal;
+  });
+  return { pid: child.pid, ended, kill: (name) => void (lives && child.kill(name)) };
 }
 
 /** Whether a process is stopped by SIGSTOP. Linux only. */

@@ -19,7 +19,7 @@ import type { ObjectStore } from "../object_store.ts";
 import { openStore } from "../open_store.ts";
 import { archivePages, type ArchiveRange } from "../read/read_archive.ts";
 import { dateOf } from "../segment.ts";
-import { s3OptionsOf, type StoreSettings } from "../store_settings.ts";
+import { s3OptionsOf, s3PutOptionsOf, type S3PutSettings, type StoreSettings } from "../store_settings.ts";
 import { verifyArchive } from "../verify/verify_archive.ts";
 import { findEvent } from "./find_event.ts";
 import { beginningAt, endingAt, parsePlace } from "./place.ts";
@@ -33,6 +33,9 @@ interface Tools {
   /** Connects to the producers' database. */
   connect(url: string): Promise<Sql>;
 }
+
+/** Where the archive is; the tool that writes objects is told how, too. */
+type ArchiveSettings = { readonly ARCHIVE_URL: string | undefined } & (StoreSettings | StoreSettings & S3PutSettings);
 
 /** Runs the tool that the arguments name. @returns the exit code */
 export async function runArchiveTool(args: readonly string[]): Promise<number> {
@@ -71,8 +74,9 @@ export async function runArchiveTool(args: readonly string[]): Promise<number> {
   }
 }
 
-function openArchive(settings: StoreSettings & { readonly ARCHIVE_URL: string | undefined }): Promise<ObjectStore> {
-  return openStore(settings.ARCHIVE_URL ?? pathToFileURL("archive").href, s3OptionsOf(settings));
+function openArchive(settings: ArchiveSettings): Promise<ObjectStore> {
+  const put = "ARCHIVE_S3_PART_BYTES" in settings ? s3PutOptionsOf(settings) : {};
+  return openStore(settings.ARCHIVE_URL ?? pathToFileURL("archive").href, { ...s3OptionsOf(settings), ...put });
 }
 
 /** Writes lines, and waits until they are taken. */

@@ -1,5 +1,5 @@
 import { databaseUrlSetting, optionalDatabaseUrlSetting } from "@events-pipeline/common/settings";
-import { archiveUrlSetting, storeSettings } from "../store_settings.ts";
+import { archiveUrlSetting, s3PutSettings, storeSettings } from "../store_settings.ts";
 import { parsePlace, PLACE_FAULT } from "./place.ts";
 
 const archive = { ARCHIVE_URL: archiveUrlSetting("the folder archive in the current one"), ...storeSettings };
@@ -82,7 +82,7 @@ export const archiveToolsCommand = {
               : "must be from 1 to 1073741824",
         },
       },
-      settings: { ...archive, DATABASE_URL: databaseUrlSetting },
+      settings: { ...archive, ...s3PutSettings, DATABASE_URL: databaseUrlSetting },
       wordsBelongTo: "stream",
     },
   },
