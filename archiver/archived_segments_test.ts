@@ -1,72 +1,53 @@
-import type { Entry } from "@events-pipeline/common";
-import { assertEquals, assertRejects } from "@std/assert";
-import { pathToFileURL } from "node:url";
-import { type ArchivedSegment, DamagedSegmentError, listSegments, readSegment } from "./archived_segments.ts";
-import type { ObjectStore } from "./object_store.ts";
-import { openStore } from "./open_store.ts";
-import { makeSegment } from "./segment.ts";
+import { assertEquals } from "@std/assert";
+import { type ArchivedSegment, listSegments, listStreams } from "./archived_segments.ts";
+import { DAY_1, DAY_MS, entriesOf, STREAM, testArchive } from "./testdata/test_archive.ts";
 
-const STREAM = "stream:widgets:events";
-const DAY = Date.UTC(2026, 0, 1);
+const firstsOf = async (segments: AsyncIterable<ArchivedSegment>): Promise<(string | undefined)[]> =>
+  (await Array.fromAsync(segments)).map(({ ids }) => ids?.first.split("-")[1]);
 
-function entries(first: number, last: number, ms = DAY): Entry[] {
-  return Array.from({ length: last - first + 1 }, (_, i) => ({
-    entryId: `${ms}-${first + i}`,
-    eventId: crypto.randomUUID(),
-    stream: STREAM,
-    eventType: "WidgetCreated",
-    time: new Date(ms).toISOString(),
-    metadata: "{}",
-    payload: `{"widget_id":"w${first + i}"}`,
-  }));
-}
-
-async function withStore(work: (store: ObjectStore, put: (entries: Entry[]) => Promise<void>) => Promise<void>) {
-  const folder = await Deno.makeTempDir();
-  try {
-    const store = await openStore(pathToFileURL(folder).href);
-    await work(store, async (entries) => {
-      const { key, body, record } = await makeSegment(STREAM, entries);
-      await store.put(key, body, record);
-    });
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
-Deno.test("listSegments() goes by position, also within a day and a millisecond, and readSegment() gives what was put", async () => {
-  await withStore(async (store, put) => {
-    const segments = [entries(1, 8), entries(9, 9), entries(10, 11), entries(12, 100, DAY + 86_400_000)];
-    for (const segment of segments.toReversed()) await put(segment);
-    const listed = await Array.fromAsync(listSegments(store, STREAM));
-    assertEquals(await Promise.all(listed.map((segment) => readSegment(store, STREAM, segment))), segments);
-    assertEquals(await Array.fromAsync(listSegments(store, "stream:widgets")), []);
-  });
+Deno.test("listSegments() goes by position, also within a day and a millisecond, with the longest of those first that begin alike", async () => {
+  await using archive = await testArchive();
+  const { store, put } = archive;
+  const at = (first: number, last: number, ms = DAY_1) =>
+    entriesOf(first, last).map((entry, i) => ({ ...entry, entryId: `${ms}-${first + i}` }));
+  for (const entries of [at(10, 11), at(1, 8), at(12, 100, DAY_1 + DAY_MS), at(9, 9), at(1, 9)]) await put(entries);
+  await Deno.writeTextFile(`${archive.folder}/stream=${STREAM}/date=2026-01-01/notes.txt`, "!");
+  const listed = await Array.fromAsync(listSegments(store, STREAM));
+  assertEquals(listed.map(({ ids }) => ids && [ids.first, ids.last].map((id) => Number(id.split("-")[1]))), [
+    [1, 9],
+    [1, 8],
+    [9, 9],
+    [10, 11],
+    undefined,
+    [12, 100],
+  ]);
+  assertEquals(listed.map(({ bytes }) => bytes > 0), listed.map(() => true));
+  assertEquals(await firstsOf(listSegments(store, "stream:widgets")), []);
 });
 
-Deno.test("readSegment() says what is wrong with an object", async () => {
-  await withStore(async (store) => {
-    const segment = await makeSegment(STREAM, entries(1, 3));
-    const ids = { first: segment.record.first, last: segment.record.last };
-    const reading = async (listed: ArchivedSegment, changed: Partial<Awaited<ReturnType<ObjectStore["get"]>>>) => {
-      const body = new Uint8Array(segment.body);
-      const get = () => Promise.resolve({ body, head: segment.record, ...changed });
-      return await readSegment({ ...store, get }, STREAM, listed);
-    };
-    const fails = async (listed: ArchivedSegment, message: string, changed = {}) =>
-      void await assertRejects(() => reading(listed, changed), DamagedSegmentError, message);
-    const listed = { key: segment.key, ids };
-    assertEquals((await reading(listed, {})).length, 3);
-    await fails({ key: "stream=x/notes.txt", ids: undefined }, "it has not the name of a segment");
-    await fails({ key: segment.key.replace("2026", "2027"), ids }, `it belongs under ${segment.key}`);
-    await fails(listed, "it is not whole gzip", { body: new Uint8Array(segment.body.slice(0, -5)) });
-    await fails(listed, "its SHA-256 is not the recorded one", { head: { sha256: "0", count: 3 } });
-    const other = await makeSegment(STREAM, entries(1, 2));
-    await fails(listed, "it holds 2 of 3 entries", { body: other.body, head: undefined });
-    const foreign = await makeSegment(
-      "stream:b:events",
-      entries(1, 3).map((e) => ({ ...e, stream: "stream:b:events" })),
-    );
-    await fails(listed, "it holds entries of another stream", { body: foreign.body, head: undefined });
-  });
+Deno.test("listSegments() begins near a time, and never behind the segment that holds it", async () => {
+  await using archive = await testArchive();
+  for (let minute = 0; minute < 24 * 60; minute += 60) {
+    await archive.put(entriesOf(minute + 1, minute + 60, DAY_1 + minute * 60_000));
+  }
+  const from = (ms: number) => firstsOf(listSegments(archive.store, STREAM, { fromMs: DAY_1 + ms }));
+  assertEquals((await from(0)).length, 24);
+  const noon = 12 * 3_600_000;
+  assertEquals((await from(noon + 5 * 60_000))[0], "721"); // The one that begins at 12:00.
+  assertEquals((await from(noon + 30 * 60_000))[0], "601"); // Found three hours before.
+  assertEquals((await from(DAY_MS)).length, 0);
+  assertEquals((await from(-5 * DAY_MS)).length, 24);
+});
+
+Deno.test("listStreams() names each stream with one listing", async () => {
+  await using archive = await testArchive();
+  const names = ["stream:a:events", "stream:a:b:events", "stream:z:events"];
+  for (const name of names) {
+    for (const day of [0, 1, 2]) await archive.put(entriesOf(1, 2, DAY_1 + day * DAY_MS, name));
+  }
+  await Deno.writeTextFile(`${archive.folder}/README.txt`, "!");
+  await Deno.writeTextFile(`${archive.folder}/stream=notes.txt`, "!");
+  await Deno.writeTextFile(`${archive.folder}/zoo.txt`, "!");
+  assertEquals(await Array.fromAsync(listStreams(archive.store)), [...names].sort());
+  assertEquals(archive.asked.lists, 5);
 });

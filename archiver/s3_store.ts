@@ -1,15 +1,10 @@
-import {
-  GetObjectCommand,
-  HeadObjectCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
-  S3Client,
-  S3ServiceException,
-} from "@aws-sdk/client-s3";
-import type { ObjectHead, ObjectStore } from "./object_store.ts";
+import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
+import { MissingObjectError, type ObjectHead, type ObjectStore } from "./object_store.ts";
+import { explained, isMissing } from "./s3_error.ts";
+import { type S3PutOptions, S3Writer } from "./s3_put.ts";
 
 /** How an S3 bucket is reached, where the AWS SDK's own settings (`AWS_REGION`, `AWS_ENDPOINT_URL_S3`, …) do not say. */
-export interface S3Options {
+export interface S3Options extends S3PutOptions {
   /** Where the server is. @default the SDK's setting */
   readonly endpoint?: string;
   /** The region. @default the SDK's setting */
@@ -20,6 +15,8 @@ export interface S3Options {
   readonly pathStyle?: boolean;
   /** How long a request may take, in milliseconds. @default 30000 */
   readonly requestTimeoutMs?: number;
+  /** How often a request is sent that fails, with growing waits in between, until whoever asked is told. @default 3 */
+  readonly attempts?: number;
   /** How long a connection may take, in milliseconds. @default 5000 */
   readonly connectTimeoutMs?: number;
 }
@@ -35,48 +32,35 @@ export function openS3Store(bucket: string, prefix: string, options: S3Options =
     ...(region === undefined ? {} : { region }),
     ...(credentials === undefined ? {} : { credentials }),
     forcePathStyle: pathStyle,
-    maxAttempts: ATTEMPTS,
+    maxAttempts: options.attempts ?? ATTEMPTS,
+    // The header makes the client wait, and a server that refuses answers soon enough without it.
+    expectContinueHeader: false,
     requestHandler: {
       requestTimeout: options.requestTimeoutMs ?? 30_000,
       throwOnRequestTimeout: true,
       connectionTimeout: options.connectTimeoutMs ?? 5_000,
     },
   });
+  const writer = new S3Writer(client, options);
   const root = prefix === "" ? "" : `${prefix}/`;
   return {
-    async put(key, body, head) {
-      const object = { Bucket: bucket, Key: root + key };
-      try {
-        await client.send(
-          new PutObjectCommand({
-            ...object,
-            Body: body,
-            ContentType: "application/x-ndjson",
-            ContentEncoding: "gzip",
-            Metadata: { sha256: head.sha256, count: String(head.count) },
-            IfNoneMatch: "*",
-          }),
-        );
-      } catch (error) {
-        if (!isRefusedOverwrite(error)) throw explained(error, putting(object));
-        const present = await client.send(new HeadObjectCommand(object)).catch((cause) => {
-          throw explained(cause, putting(object));
-        });
-        if (present.Metadata?.["sha256"] === head.sha256) return;
-        throw new Error(`Cannot put ${object.Key}: the bucket holds another object under this key`, { cause: error });
-      }
+    put(key, body, head, options) {
+      return writer.put({ Bucket: bucket, Key: root + key }, body, head, options);
     },
-    async *list(folder) {
-      let after: string | undefined;
+    async *list(folder, { after } = {}) {
+      const range = { Prefix: root + folder, ...(after === undefined ? {} : { StartAfter: root + after }) };
+      let next: string | undefined;
       do {
         const page = await client.send(
-          new ListObjectsV2Command({ Bucket: bucket, Prefix: root + folder, ContinuationToken: after }),
+          new ListObjectsV2Command({ Bucket: bucket, ...range, ContinuationToken: next }),
         ).catch((error) => {
           throw explained(error, `list ${root + folder} of the bucket ${bucket}`);
         });
-        for (const { Key } of page.Contents ?? []) if (Key !== undefined) yield Key.slice(root.length);
-        after = page.NextContinuationToken;
-      } while (after !== undefined);
+        for (const { Key, Size = 0 } of page.Contents ?? []) {
+          if (Key !== undefined) yield { key: Key.slice(root.length), bytes: Size };
+        }
+        next = page.NextContinuationToken;
+      } while (next !== undefined);
     },
     async get(key) {
       try {
@@ -84,8 +68,16 @@ export function openS3Store(bucket: string, prefix: string, options: S3Options =
         const body = await object.Body!.transformToByteArray();
         return { body: new Uint8Array(body), head: toHead(object.Metadata) };
       } catch (error) {
-        throw explained(error, `get ${root + key} from the bucket ${bucket}`);
+        const act = `get ${root + key} from the bucket ${bucket}`;
+        throw isMissing(error)
+          ? new MissingObjectError(explained(error, act).message, { cause: error })
+          : explained(error, act);
       }
+    },
+    async delete(key) {
+      await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: root + key })).catch((error) => {
+        throw explained(error, `delete ${root + key} from the bucket ${bucket}`);
+      });
     },
     close() {
       client.destroy();
@@ -93,24 +85,9 @@ export function openS3Store(bucket: string, prefix: string, options: S3Options =
   };
 }
 
-function isRefusedOverwrite(error: unknown): boolean {
-  return error instanceof S3ServiceException && error.$metadata.httpStatusCode === 412;
-}
-
 /** What the object was put with; `undefined` when something else put it. */
 function toHead(metadata: Record<string, string> | undefined): ObjectHead | undefined {
   const sha256 = metadata?.["sha256"];
   const count = Number(metadata?.["count"]);
   return sha256 === undefined || !Number.isSafeInteger(count) ? undefined : { sha256, count };
-}
-
-function putting({ Bucket, Key }: { readonly Bucket: string; readonly Key: string }): string {
-  return `put ${Key} into the bucket ${Bucket}`;
-}
-
-/** The SDK's errors often have no message but a name and a status. */
-function explained(error: unknown, act: string): Error {
-  const status = error instanceof S3ServiceException ? ` (HTTP ${error.$metadata.httpStatusCode})` : "";
-  const name = error instanceof Error ? error.name : "error";
-  return new Error(`Cannot ${act}: ${name}${status}`, { cause: error });
 }

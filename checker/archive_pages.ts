@@ -1,5 +1,12 @@
 import { parseEntryId } from "@events-pipeline/common";
-import { DamagedSegmentError, listSegments, type ObjectStore, readSegment } from "@events-pipeline/archiver";
+import {
+  type ArchivedSegment,
+  DamagedSegmentError,
+  isSuperseded,
+  listSegments,
+  type ObjectStore,
+  readSegment,
+} from "@events-pipeline/archiver";
 import type { PositionRange } from "./position_set.ts";
 import { type StageEntry, toStageEntry } from "./stage_entry.ts";
 
@@ -15,10 +22,16 @@ export type ArchivePage =
     readonly range: PositionRange | undefined;
   };
 
-/** Reads the archive of a stream, object by object, up to a position. What comes after it is left out. */
+/**
+ * Reads the archive of a stream, object by object, up to a position. What comes after it is left out, and so are objects that a longer one
+ * of the same lines has superseded.
+ */
 export async function* archivePages(store: ObjectStore, stream: string, upTo: number): AsyncGenerator<ArchivePage> {
+  let longest: ArchivedSegment | undefined;
   for await (const segment of listSegments(store, stream)) {
     const { key, ids } = segment;
+    if (longest !== undefined && await isSuperseded(store, stream, segment, longest)) continue;
+    if (ids !== undefined && lastOf(segment) > lastOf(longest)) longest = segment;
     const range = ids && { first: parseEntryId(ids.first).position, last: parseEntryId(ids.last).position };
     if (range !== undefined && range.first > upTo) continue;
     try {
@@ -26,7 +39,11 @@ export async function* archivePages(store: ObjectStore, stream: string, upTo: nu
       yield { kind: "entries", entries: entries.filter((entry) => entry.position <= upTo) };
     } catch (error) {
       if (!(error instanceof DamagedSegmentError)) throw error;
-      yield { kind: "damaged", object: key, reason: error.message.replace(`Cannot read ${key}: `, ""), range };
+      yield { kind: "damaged", object: key, reason: error.reason, range };
     }
   }
+}
+
+function lastOf(segment: ArchivedSegment | undefined): number {
+  return segment?.ids === undefined ? 0 : parseEntryId(segment.ids.last).position;
 }

@@ -37,7 +37,7 @@ Deno.test(`check-pipeline checks ${EVENTS} events, 100 MB in each stage, in 48 M
     env: { DATABASE_URL: pipeline.databaseUrl, REDIS_URL: pipeline.redisUrl },
   }).output();
   const decoder = new TextDecoder();
-  assertEquals(code, 0, decoder.decode(stderr));
+  assertEquals(code, 0, decoder.decode(stderr) + decoder.decode(stdout));
   const { streams } = JSON.parse(decoder.decode(stdout));
   assertEquals(streams[0].stages.map(({ events }: { events: number }) => events), Array(5).fill(EVENTS));
 });

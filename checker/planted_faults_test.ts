@@ -168,8 +168,13 @@ const planted: Record<
   "two lines of an object swapped": [async (pipeline) => {
     const path = (await objectsOf(pipeline.folder))[1]!;
     const entries = await read(path);
+    await Deno.remove(path);
     await write(pipeline, entries.with(4, entries[5]!).with(5, entries[4]!));
-  }, { "archive.outOfOrder": 1 }],
+  }, { "archive.damaged": 1 }],
+  "an object within a longer one that holds other lines": [async (pipeline) => {
+    const entries = await read((await objectsOf(pipeline.folder))[1]!);
+    await write(pipeline, entries.slice(2, 5).map((entry) => ({ ...entry, eventType: "WidgetEaten" })));
+  }, { "archive.duplicated": 3 }],
   "an event handled never": [({ sql }) => sql`DELETE FROM handled WHERE id = 30`, { "handled.lost": 1 }],
   "the first and the last event handled never": [
     ({ sql }) => sql`DELETE FROM handled WHERE id IN (1, 60)`,
@@ -258,4 +263,12 @@ Deno.test("checkPipeline() names entries that are doubled where the outbox is cl
   );
   assertEquals(new Map(examples).get("missing"), 21);
   assertEquals(new Map(examples).get("lost"), lost.eventId);
+});
+
+Deno.test("checkPipeline() finds nothing wrong with objects that a longer one has superseded", async () => {
+  await using pipeline = await checkedPipeline(60);
+  const [first, second] = await objectsOf(pipeline.folder);
+  await write(pipeline, [...await read(first!), ...await read(second!)]);
+  const report = await pipeline.check();
+  assertEquals([faultsOf(report), report.right], [{}, true]);
 });

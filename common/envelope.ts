@@ -20,6 +20,9 @@ export interface Entry extends Envelope {
   readonly entryId: string;
 }
 
+/** The names in the order in which a publisher writes them. */
+const FIELD_NAMES = ["event_id", "event_type", "time", "metadata", "payload"] as const;
+
 /** How many strings {@linkcode toStreamFields} gives: name and value of each field. */
 export const STREAM_FIELD_COUNT = 10;
 
@@ -64,6 +67,17 @@ export function toStreamFields(envelope: Envelope): string[] {
  * @throws {TypeError} a field is missing: the entry was written by something else than a publisher
  */
 export function fromStreamFields(stream: string, entryId: string, fields: readonly string[]): Entry {
+  if (FIELD_NAMES.every((name, i) => fields[2 * i] === name)) {
+    return {
+      entryId,
+      stream,
+      eventId: fields[1]!,
+      eventType: fields[3]!,
+      time: fields[5]!,
+      metadata: fields[7]!,
+      payload: fields[9]!,
+    };
+  }
   const values = new Map<string, string>();
   for (let i = 0; i + 1 < fields.length; i += 2) values.set(fields[i]!, fields[i + 1]!);
   const field = (name: string): string => {
@@ -108,14 +122,14 @@ export function fromStreamFields(stream: string, entryId: string, fields: readon
  * ```
  */
 export function toJsonLine(entry: Entry): string {
-  const head = JSON.stringify({
-    entry_id: entry.entryId,
-    event_id: entry.eventId,
-    stream: entry.stream,
-    event_type: entry.eventType,
-    time: entry.time,
-  });
-  return `${head.slice(0, -1)},"metadata":${oneLine(entry.metadata)},"payload":${oneLine(entry.payload)}}`;
+  return `{"entry_id":"${entry.entryId}","event_id":${quoted(entry.eventId)},"stream":${quoted(entry.stream)},` +
+    `"event_type":${quoted(entry.eventType)},"time":${quoted(entry.time)},` +
+    `"metadata":${oneLine(entry.metadata)},"payload":${oneLine(entry.payload)}}`;
+}
+
+/** Most texts are their own JSON, which is seen sooner than it is written. */
+function quoted(text: string): string {
+  return /^[\w:.-]*$/.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
 /** A line break in JSON text can only stand between tokens: inside a string it is escaped. */

@@ -19,6 +19,7 @@ export type HealthCheck = () => string | undefined;
  */
 export class Health {
   readonly #faults = new Map<string, string>();
+  readonly #notes = new Map<string, string>();
   readonly #checks = new Map<string, HealthCheck>();
 
   /** Says that a part does not work, and why. It stays so until {@linkcode Health.recover}. */
@@ -31,15 +32,26 @@ export class Health {
     this.#faults.delete(part);
   }
 
+  /** Says what a person should know of a part that works. */
+  note(part: string, text: string): void {
+    this.#notes.set(part, text);
+  }
+
+  /** What was noted, by part. */
+  notes(): ReadonlyMap<string, string> {
+    return new Map(this.#notes);
+  }
+
   /** Has a part looked at whenever somebody asks: for what is only seen by its absence, such as a stall. */
   watch(part: string, check: HealthCheck): void {
     this.#checks.set(part, check);
   }
 
-  /** Drops a part that is no longer there, with its check. */
+  /** Drops a part that is no longer there, with its check and its note. */
   forget(part: string): void {
     this.#faults.delete(part);
     this.#checks.delete(part);
+    this.#notes.delete(part);
   }
 
   /** What is wrong now, by part; empty when nothing is. */

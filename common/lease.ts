@@ -42,7 +42,7 @@ export const leaseMigrations: MigrationSet = {
 export interface LeaseKey {
   /** The stream. */
   readonly stream: string;
-  /** `publisher`, `archiver` or `consumer:<name>`. */
+  /** `publisher`, `archiver` or `consumer:<name>`, which hold back trimming; or one that does not, such as `compactor`. */
   readonly role: string;
 }
 
@@ -139,4 +139,16 @@ export async function readCheckpoints(sql: Sql, role: string): Promise<ReadonlyM
   const rows = await sql<{ stream_name: string; checkpoint: string }[]>`
     SELECT stream_name, checkpoint FROM events.stream_lease WHERE role = ${role} ORDER BY stream_name`;
   return new Map(rows.map((row) => [row.stream_name, row.checkpoint]));
+}
+
+/**
+ * Moves a role's checkpoint, as a rule in the transaction of what it has done.
+ *
+ * @throws {LeaseLostError} another owner has taken over: the transaction is to be rolled back
+ */
+export async function saveCheckpoint(sql: Sql | TransactionSql, lease: Lease, checkpoint: string): Promise<void> {
+  const { count } = await sql`
+    UPDATE events.stream_lease SET checkpoint = ${checkpoint}, updated_at = clock_timestamp()
+    WHERE stream_name = ${lease.stream} AND role = ${lease.role} AND fencing_token = ${lease.fencingToken}`;
+  if (count === 0) throw new LeaseLostError(lease);
 }

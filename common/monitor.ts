@@ -36,7 +36,7 @@ export interface Monitor extends AsyncDisposable {
 
 /**
  * Serves health and metrics until it is disposed of. `/health/live` answers 200 as long as the process does; `/health/ready` answers
- * 200 when nothing is wrong and 503 otherwise, in both cases with what is wrong as JSON; `/metrics` is Prometheus text.
+ * 200 when nothing is wrong and 503 otherwise, in both cases with what is wrong, and what else should be known, as JSON; `/metrics` is Prometheus text.
  *
  * @throws {Error} the address cannot be listened on
  *
@@ -67,7 +67,9 @@ export async function startMonitor(options: MonitorOptions): Promise<Monitor> {
     if (path === "/health/ready") {
       const faults = Object.fromEntries(health.faults());
       const ready = Object.keys(faults).length === 0;
-      return reply(response, ready ? 200 : 503, { ready, faults });
+      const notes = Object.fromEntries(health.notes());
+      const noted = Object.keys(notes).length === 0 ? {} : { notes };
+      return reply(response, ready ? 200 : 503, { ready, faults, ...noted });
     }
     if (path !== "/metrics") return reply(response, 404, { error: "try /health/live, /health/ready or /metrics" });
     metrics.render().then(

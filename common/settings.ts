@@ -72,6 +72,10 @@ export function readSettings<Shape extends SettingsShape>(
 export const databaseUrlSetting: SettingSchema<string> = urlSetting(["postgres:", "postgresql:"])
   .describe("The producers' database, postgres://user:password@host:port/name (required)");
 
+/** The database of the producers, for what can do without: `DATABASE_URL`. */
+export const optionalDatabaseUrlSetting: SettingSchema<string | undefined> = urlSetting(["postgres:", "postgresql:"])
+  .optional().describe("The producers' database, postgres://user:password@host:port/name (default: none)");
+
 /** The database that the handlers write, if it is another one: `CONSUMER_DATABASE_URL`. */
 export const consumerDatabaseUrlSetting: SettingSchema<string | undefined> = urlSetting(["postgres:", "postgresql:"])
   .optional().describe("The database that the handlers write (default: DATABASE_URL)");

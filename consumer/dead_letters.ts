@@ -56,6 +56,8 @@ export interface Redrive {
   readonly entry: Entry;
   /** How often it was tried before. */
   readonly attempts: number;
+  /** Whether it was read back from the archive, and not set aside by the consumer. */
+  readonly replayed: boolean;
 }
 
 /** The first dead letter, in stream order, that is to be handled again. */
@@ -70,15 +72,18 @@ export async function nextRedrive(sql: Sql, key: ConsumerKey): Promise<Redrive |
       metadata: string;
       payload: string;
       attempts: number;
+      replayed: boolean;
     }[]
   >`
-    SELECT id::text, entry_id, event_id, event_type, sent_at, metadata::text, payload::text, attempts
+    SELECT id::text, entry_id, event_id, event_type, sent_at, metadata::text, payload::text, attempts,
+           replayed_at IS NOT NULL AS replayed
     FROM events.dead_letter
     WHERE consumer_name = ${key.consumer} AND stream_name = ${key.stream} AND redrive_requested_at IS NOT NULL
     ORDER BY stream_position LIMIT 1`;
   return row && {
     id: row.id,
     attempts: row.attempts,
+    replayed: row.replayed,
     entry: {
       entryId: row.entry_id,
       eventId: row.event_id,

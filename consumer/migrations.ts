@@ -103,5 +103,12 @@ export const consumerMigrations: MigrationSet = {
         COMMENT ON FUNCTION events.save_progress IS
           'Writes dedup rows and checkpoint of a consumer, unless its lease, or the transaction of its work, is over';`,
     },
+    {
+      name: "replay through dead_letter",
+      sql: `
+        ALTER TABLE events.dead_letter ADD COLUMN replayed_at timestamptz;
+        COMMENT ON COLUMN events.dead_letter.replayed_at IS
+          'When it was read back from the archive to be handled once more; null for what the consumer set aside itself';`,
+    },
   ],
 };

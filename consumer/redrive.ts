@@ -31,7 +31,9 @@ export async function redriveNext(context: ExecutorContext, lease: Lease, checkp
   if (next === undefined) return false;
   const fields = { consumer: consumer.name, event: next.entry.eventId };
   try {
-    if (consumer.guarantee === "EXACTLY_ONCE") {
+    // A replay brings a whole range of the stream; what the consumer set aside it wanted.
+    if (next.replayed && !consumer.events.has(next.entry.eventType)) await deleteAsOwner(sql, lease, next.id);
+    else if (consumer.guarantee === "EXACTLY_ONCE") {
       await pastConflicts(
         context.signal,
         () => noticeSilence(context, next.entry, () => handleInside(context, lease, checkpoint, next)),
@@ -44,7 +46,8 @@ export async function redriveNext(context: ExecutorContext, lease: Lease, checkp
     await returnDeadLetter(sql, next, reason);
     return true;
   }
-  logger.info("Handled a dead letter", fields);
+  if (next.replayed) logger.debug("Handled a replayed event", fields);
+  else logger.info("Handled a dead letter", fields);
   return true;
 }
 

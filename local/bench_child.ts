@@ -20,11 +20,18 @@ const ROOT = `${import.meta.dirname}/..`;
  * Starts a program that measures with {@linkcode whenTold}, so that its own start is no part of what is measured.
  *
  * @param file from the root of the repository
+ * @param environment what its environment holds beside this program's @default nothing
  * @param task the task of `deno.json` that it stands for: it gets the same limits on V8's memory
  */
-export async function startBenchChild(file: string, task: string, args: readonly string[]): Promise<BenchChild> {
+export async function startBenchChild(
+  file: string,
+  task: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<BenchChild> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--allow-all", ...await v8Flags(task), `${ROOT}/${file}`, ...args],
+    env: { ...environment },
     stdin: "piped",
     stdout: "piped",
   }).spawn();

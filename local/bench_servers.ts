@@ -34,7 +34,7 @@ export async function clearAll({ sql, redis }: BenchServers): Promise<void> {
   await sql`TRUNCATE events.outbox_event RESTART IDENTITY`;
   await sql`
     TRUNCATE events.stream_lease, events.stream_retention, events.stream_loss, events.processed_event,
-             events.consumer_state, events.dead_letter`;
+             events.consumer_state, events.dead_letter, events.archive_verification`;
   await redis.call("FLUSHALL");
 }
 

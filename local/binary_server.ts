@@ -18,6 +18,8 @@ export interface Recipe {
   readonly account: Account | undefined;
   /** Asks for an orderly stop. */
   readonly stopSignal: Deno.Signal;
+  /** How long it may take to answer, in milliseconds. @default 60000 */
+  readonly startMs?: number;
   /** Program and arguments. */
   readonly command: (port: number) => readonly [string, ...string[]];
   /** Where clients connect. */
@@ -139,8 +141,8 @@ class BinaryServer implements OwnedServer {
   }
 
   async #answers(log: string, signal?: AbortSignal): Promise<void> {
-    const { name, ask } = this.#recipe;
-    const deadline = Date.now() + START_MS;
+    const { name, ask, startMs = START_MS } = this.#recipe;
+    const deadline = Date.now() + startMs;
     while (true) {
       let fault: unknown;
       try {
@@ -159,7 +161,7 @@ class BinaryServer implements OwnedServer {
       if (Date.now() > deadline) {
         const tail = await logTail(log);
         throw new ServerError(
-          `Cannot start ${name} on port ${this.#port}: no answer in ${START_MS} ms\n${tail}`,
+          `Cannot start ${name} on port ${this.#port}: no answer in ${startMs} ms\n${tail}`,
           { cause: fault },
         );
       }

@@ -18,5 +18,6 @@ export * from "./redis.ts";
 export * from "./redis_cluster.ts";
 export * from "./redis_sentinel.ts";
 export * from "./s3.ts";
+export * from "./shared_s3.ts";
 export * from "./server.ts";
 export * from "./stack.ts";

@@ -16,10 +16,12 @@ for (const [readme, count] of [["README.md", 4], ["consumer/README.md", 1]] as c
 }
 
 for (
-  const [task, readme] of [["publisher", "publisher/README.md"], ["consume", "consumer/README.md"], [
-    "check-compat",
-    "compat/README.md",
-  ]] as const
+  const [task, readme] of [
+    ["publisher", "publisher/README.md"],
+    ["consume", "consumer/README.md"],
+    ["archive", "archiver/README.md"],
+    ["check-compat", "compat/README.md"],
+  ] as const
 ) {
   Deno.test(`${readme} shows what deno task ${task} --help prints`, async () => {
     const { stdout } = await runTask(task, { args: ["--help"], environment: {} });
@@ -27,17 +29,28 @@ for (
   });
 }
 
-Deno.test("ARCHITECTURE.md names files that exist, and each file of publisher, consumer and compat", async () => {
+Deno.test("ARCHITECTURE.md names files that exist, and each file of publisher, consumer, archiver and compat", async () => {
   const text = await read("ARCHITECTURE.md");
   const there = new Set<string>();
-  const inside = ["consumer/control", "consumer/isolation", "consumer/testing", "compat", "compat/rules"];
+  const inside = [
+    "consumer/control",
+    "consumer/isolation",
+    "consumer/testing",
+    "archiver/read",
+    "archiver/verify",
+    "archiver/compact",
+    "archiver/tools",
+    "cli/replay",
+    "compat",
+    "compat/rules",
+  ];
   for (const member of ["common", "producer", "publisher", "consumer", ...inside, "archiver", "checker", "local"]) {
     for await (const { name } of Deno.readDir(resolve(root, member))) there.add(name);
   }
   const named = new Set([...text.matchAll(/(\w+\.ts)`/g)].map(([, name]) => name!));
   assertEquals([...named.difference(there)], []);
   const everywhere = ["main.ts", "mod.ts", "config.ts", "migrations.ts"];
-  for (const member of ["publisher", "consumer", ...inside]) {
+  for (const member of ["publisher", "consumer", ...inside, "archiver"]) {
     for await (const { name } of Deno.readDir(resolve(root, member))) {
       if (!name.endsWith(".ts") || name.endsWith("_test.ts") || everywhere.includes(name)) continue;
       assert(named.has(name), `ARCHITECTURE.md does not name ${member}/${name}`);

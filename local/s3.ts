@@ -14,13 +14,16 @@ export interface S3Server extends OwnedServer {
   readonly secretAccessKey: string;
 }
 
+/** The only key of the server's key service, for objects that are encrypted with `aws:kms`. */
+export const KMS_KEY_ID = "events-key";
+
 /**
  * For `sh`, in the server's folder: a monitor, one disk in memory and the S3 gateway, all of Ceph, until SIGTERM. Writes the file
  * `ready` when the user is there. Arguments: folder of the programs, port of the gateway, of the monitor, first and last of
- * the disk, access key id, secret key.
+ * the disk, access key id, secret key, id of a key of its key service.
  */
 const SCRIPT = `
-bin=$1 port=$2 mon=$3 first=$4 last=$5 access=$6 secret=$7
+bin=$1 port=$2 mon=$3 first=$4 last=$5 access=$6 secret=$7 kms_key=$8
 dir=$PWD pids=
 trap 'trap "" TERM; kill $pids; wait; exit 0' TERM
 rm -rf mon osd keyring monmap ready
@@ -65,6 +68,9 @@ rgw frontends = beast endpoint=127.0.0.1:$port
 rgw thread pool size = 32
 rgw run sync thread = false
 rgw dynamic resharding = false
+rgw crypt require ssl = false
+rgw crypt s3 kms backend = testing
+rgw crypt s3 kms encryption keys = $kms_key=$(head -c 32 /dev/urandom | base64)
 CONF
 key() { "$bin/ceph-authtool" "$@" >/dev/null; }
 set -e
@@ -127,9 +133,10 @@ export async function startS3(options: StartOptions = {}): Promise<S3Server> {
         command: (port) => {
           const disk = freePort();
           const ports = [port, freePort(), disk, disk + 40].map(String);
-          return ["sh", "-c", SCRIPT, "s3", bin, ...ports, accessKeyId, secretAccessKey];
+          return ["sh", "-c", SCRIPT, "s3", bin, ...ports, accessKeyId, secretAccessKey, KMS_KEY_ID];
         },
         url: (port) => `http://127.0.0.1:${port}`,
+        startMs: 180_000,
         async ask(url, signal) {
           await Deno.stat(`${watchdog.folder}/ready`);
           const response = await fetch(url, { ...(signal === undefined ? {} : { signal }) });

@@ -2,16 +2,19 @@ import { pipelineMigrations } from "@events-pipeline/cli";
 import { migrate } from "@events-pipeline/common/migrator";
 import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres";
 import { createDatabase } from "./database.ts";
+import { offerS3 } from "./shared_s3.ts";
 import { startStack } from "./stack.ts";
 
 /** Where a program finds the servers: what it is started with. */
 export interface ServerEnvironment extends Record<string, string> {
   readonly DATABASE_URL: string;
   readonly REDIS_URL: string;
+  /** Where to ask for an S3 server, which is started when somebody does. */
+  readonly S3_TEST_URL: string;
 }
 
 /**
- * Runs a program as a child with a PostgreSQL, a migrated database of its own, and a Redis, and takes all away afterwards. SIGINT
+ * Runs a program as a child with a PostgreSQL, a migrated database of its own, a Redis, and an S3 server if it asks for one, and takes all away afterwards. SIGINT
  * and SIGTERM are passed on to the child.
  *
  * @param args the arguments of `deno`
@@ -39,11 +42,16 @@ export async function runWithServers(
       say: console.error,
       signal: stopping.signal,
     });
+    await using s3 = await offerS3(console.error);
     const database = await createDatabase(stack.databaseUrl);
     try {
       await migrateAll(database.url);
       if (stopping.signal.aborted) return 130;
-      const servers: ServerEnvironment = { DATABASE_URL: database.url, REDIS_URL: stack.redisUrl };
+      const servers: ServerEnvironment = {
+        DATABASE_URL: database.url,
+        REDIS_URL: stack.redisUrl,
+        S3_TEST_URL: Deno.env.get("S3_TEST_URL") ?? s3.url,
+      };
       child = new Deno.Command(Deno.execPath(), { args: [...args], env: { ...environment, ...servers } }).spawn();
       const { code } = await child.status;
       child = undefined;

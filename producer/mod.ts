@@ -5,5 +5,6 @@
  * @module
  */
 export { NoConnectionError } from "./insert_at_once.ts";
+export { resendEvents, type ResendEventsOptions } from "./resend_events.ts";
 export { sendEvent, sendEvents, withTransaction } from "./send_event.ts";
 export type { Metadata, SendEventOptions, SendEventsOptions, SendOptions } from "./send_options.ts";

@@ -33,7 +33,8 @@ const TRIM_ENTRIES = 10_000;
 export async function readTrimFloor(context: TrimContext, stream: string): Promise<TrimFloor | undefined> {
   const leases = await Promise.all(context.readerDatabases.map((sql) =>
     sql<{ role: string; checkpoint: string }[]>`
-      SELECT role, checkpoint FROM events.stream_lease WHERE stream_name = ${stream}`
+      SELECT role, checkpoint FROM events.stream_lease
+      WHERE stream_name = ${stream} AND (role IN ('publisher', 'archiver') OR role LIKE 'consumer:%')`
   ));
   const slowest = leases.flat().sort((a, b) => compareEntryIds(a.checkpoint, b.checkpoint))[0];
   return slowest && { entryId: slowest.checkpoint, heldBy: slowest.role };

@@ -51,6 +51,7 @@ export async function readConsumers(sql: Sql): Promise<readonly ConsumerStatus[]
            s.failing_event_id, s.failing_entry_id, s.attempts, s.last_error, s.failing_since, s.retry_at,
            (SELECT count(*)::int FROM events.dead_letter d
             WHERE d.consumer_name = substr(l.role, length('consumer:') + 1) AND d.stream_name = l.stream_name
+              AND (d.replayed_at IS NULL OR d.redrive_requested_at IS NULL) -- A replay is no fault yet.
            ) AS dead_letters
     FROM events.stream_lease l
     LEFT JOIN events.consumer_state s

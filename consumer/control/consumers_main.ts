@@ -16,7 +16,7 @@ import type { Sql } from "postgres";
 import type { ConsumerKey } from "../consumer_state.ts";
 import { OutboxHistory } from "../history.ts";
 import { consumerMigrations } from "../migrations.ts";
-import { agreed } from "./agreed.ts";
+import { agreed } from "@events-pipeline/common/agreed";
 import { consumersCommand } from "./consumers_config.ts";
 import { type ConsumerStatus, readConsumers, readLags } from "./consumer_status.ts";
 import { findConsumers } from "./find_consumer.ts";

@@ -11,7 +11,7 @@ import { readSubcommand } from "@events-pipeline/common/subcommands";
 import { textTable } from "@events-pipeline/common/text-table";
 import type { Sql } from "postgres";
 import { consumerMigrations } from "../migrations.ts";
-import { agreed } from "./agreed.ts";
+import { agreed } from "@events-pipeline/common/agreed";
 import { deadLettersCommand } from "./dead_letters_config.ts";
 import {
   countDeadLetters,

@@ -17,5 +17,6 @@ export {
 export { findConsumers, UnknownConsumerError } from "./find_consumer.ts";
 export { ConsumerAtWorkError, forgetConsumer, type Forgotten } from "./forget.ts";
 export { pauseConsumer, resumeConsumer } from "./pause.ts";
+export { countFailedReplays, countReplaying, type QueuedReplay, queueReplay } from "./replay.ts";
 export { resetConsumer, type ResetResult } from "./reset.ts";
 export { checkpointFor, type ResetTarget } from "./reset_target.ts";
