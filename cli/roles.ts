@@ -37,7 +37,7 @@ const GRANTS: Readonly<Record<string, Readonly<Record<string, readonly string[]>
     consumer_state: ["SELECT"],
     dead_letter: [
       "SELECT (id, consumer_name, stream_name, stream_position, entry_id, event_id, event_type, sent_at, reason, attempts, " +
-      "created_at, redrive_requested_at)",
+      "created_at, redrive_requested_at, replayed_at)",
     ],
     migration: ["SELECT"],
     outbox_event: [
