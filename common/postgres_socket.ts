@@ -71,7 +71,7 @@ export class PostgresSocket extends EventEmitter {
   /** What the client's first message says it is here for. */
   #purpose: "session" | "cancel" | undefined;
   #start: SessionStart | undefined;
-  /** What the client is to be told when it asks, while it has not asked. */
+  /** What the client is to be told if that is what it asks first. It does not ask where it opens a connection for no query. */
   #types: Buffer | undefined;
   /** Whether what the client sends has to wait. */
   #holds = false;
@@ -114,11 +114,13 @@ export class PostgresSocket extends EventEmitter {
 
   /** Sends bytes. @returns whether more are welcome */
   write(bytes: Uint8Array, done?: () => void): boolean {
-    if (this.#closed) return true;
-    if (this.#types !== undefined && Buffer.from(bytes).includes(TYPES_QUESTION)) {
-      queueMicrotask(() => this.#tellTypes()); // When the client has sent it, as it believes.
+    const types = this.#types;
+    this.#types = undefined;
+    if (types !== undefined && Buffer.from(bytes).includes(TYPES_QUESTION)) {
+      queueMicrotask(() => this.#tellTypes(types)); // When the client has sent it, as it believes.
       return true;
     }
+    if (this.#closed) return true;
     if (this.#purpose === undefined) this.#begin(bytes);
     else this.#watch?.sent(bytes);
     if (this.#socket !== undefined && !this.#holds) return this.#socket.write(bytes, done);
@@ -236,10 +238,7 @@ export class PostgresSocket extends EventEmitter {
   }
 
   /** Tells the client which types have arrays. What it sends then waits for the next round of the event loop. */
-  #tellTypes(): void {
-    const types = this.#types;
-    if (types === undefined) return;
-    this.#types = undefined;
+  #tellTypes(types: Buffer): void {
     this.#holds = true;
     this.emit("data", types);
     setImmediate(() => {
@@ -257,12 +256,11 @@ export class PostgresSocket extends EventEmitter {
     if (this.#start !== undefined && this.#purpose === "session" && !this.#ended) {
       this.#fault ??= this.#unreachable("it hung up before the session began");
     }
-    // What the client has in hand to send is let go first: the next connection would send it.
+    // What the client has in hand to send is let go first: the next connection would send it. Its own question gets its answer so.
     setImmediate(() => {
       const fault = this.#fault;
       const reason = fault ?? this.#idleLimit();
       if (reason !== undefined) this.#options.onFault(reason);
-      this.#tellTypes();
       if (fault !== undefined) this.emit("error", fault);
       this.#gone = true;
       this.emit("close", fault !== undefined);

@@ -1,8 +1,9 @@
 import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres";
+import { sleep } from "@events-pipeline/common/retry";
 import { ConnectionLostError, transaction, TransactionOverError } from "@events-pipeline/common/transaction";
 import { createDatabase } from "@events-pipeline/local/database";
 import { until } from "@events-pipeline/local/until";
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, AssertionError, assertRejects, assertThrows } from "@std/assert";
 import type { Sql, TransactionSql } from "postgres";
 
 async function withTable(test: (sql: Sql, other: Sql) => Promise<void>): Promise<void> {
@@ -125,3 +126,41 @@ Deno.test("transaction() refuses what is sent when it has ended, though its conn
     assertThrows(() => leaked!.unsafe("INSERT INTO public.effect VALUES (1)"), TransactionOverError);
     assertEquals((await sql`SELECT FROM public.effect`).length, 0);
   }));
+
+Deno.test("transaction() of a pool whose sessions are ended all the while fails at times, lies never, and lets the process live", async () => {
+  const url = Deno.env.get("DATABASE_URL")!;
+  const admin = connectPostgres(url, { applicationName: "admin", connections: 1 });
+  const applicationName = `victim ${crypto.randomUUID().slice(0, 8)}`;
+  const sql = connectPostgres(url, { applicationName, connections: 4 });
+  const stop = new AbortController();
+  let done = 0;
+  const work = async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      try {
+        await transaction(sql, {}, async (tx) => {
+          const begun = Promise.allSettled([tx`SELECT set_config('statement_timeout', '5000', true)`]);
+          for (let i = 0; i < 3; i++) assertEquals([...await tx`SELECT ${i}::int AS i`], [{ i }]);
+          await begun;
+          tx`SELECT 1`.catch(() => {}); // As the last statement of a worker, which COMMIT follows on its heels.
+        });
+        done++;
+      } catch (error) {
+        if (error instanceof AssertionError) throw error;
+        await sleep(5);
+      }
+    }
+  };
+  try {
+    const workers = [work(), work(), work()];
+    for (let ends = 0; ends < 60; ends++) {
+      await sleep(30 + 50 * Math.random());
+      await admin`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = ${applicationName}`;
+    }
+    const before = done;
+    await until("it goes on", () => done > before + 10);
+    stop.abort();
+    await Promise.all(workers);
+  } finally {
+    await Promise.all([closePostgres(sql), closePostgres(admin)]);
+  }
+});
