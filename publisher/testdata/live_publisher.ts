@@ -11,25 +11,26 @@ export interface LivePublisher extends AsyncDisposable {
   readonly redis: RedisConnection;
 }
 
-/** Starts a publisher with short waits. */
+/** Starts a publisher with short waits. `answerLimitMs` is the servers' limit alike: 1 s by default. */
 export function livePublisher(
   databaseUrl: string,
   redisUrl: string,
   options: Partial<PublisherOptions> = {},
 ): LivePublisher {
+  const { answerLimitMs = 1_000 } = options;
   const pool = {
     applicationName: "live publisher",
-    answerLimitMs: 1_000,
+    answerLimitMs,
     ...(options.logger === undefined ? {} : { logger: options.logger }),
   };
   const sql = connectPostgres(databaseUrl, pool);
   const wakeUpSql = connectPostgres(databaseUrl, { ...pool, connections: 1 });
-  const redis = connectRedis(redisUrl, { clientName: "live publisher", commandTimeoutMs: 1_000 });
+  const redis = connectRedis(redisUrl, { clientName: "live publisher", commandTimeoutMs: answerLimitMs });
   const stop = new AbortController();
   const health = new Health();
   const running = runPublisher({
     ...{ sql, wakeUpSql, redis, health, signal: stop.signal },
-    ...{ pollMs: 50, verifyMs: 100, idleLimitMs: 1_000, answerLimitMs: 1_000, backoff: { baseMs: 20, maxMs: 100 } },
+    ...{ pollMs: 50, verifyMs: 100, idleLimitMs: 1_000, answerLimitMs, backoff: { baseMs: 20, maxMs: 100 } },
     ...options,
   });
   return {
