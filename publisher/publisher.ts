@@ -278,7 +278,7 @@ class Publisher {
   /** Looks at the outbox and sets pumps to work. @returns whether there is nothing to do */
   async #turn(): Promise<boolean> {
     const { wakeUpSql, verifyMs = 5_000, once = false } = this.#options;
-    if (this.#settledIds.settled.id === 0n) await this.#settle();
+    if (!this.#settledIds.known) await this.#settle();
     const begunAt = Date.now();
     if (begunAt >= this.#lowerAt) {
       this.#settledIds.lower();

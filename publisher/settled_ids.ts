@@ -30,6 +30,7 @@ export class SettledIds {
   readonly #floors = new Map<string, bigint>();
   #settled = 0n;
   #life = 0;
+  #known = false;
   #incarnation: string | undefined;
   #look: Look | undefined;
 
@@ -51,6 +52,11 @@ export class SettledIds {
   /** The highest id known to be settled. A round reads it before its snapshot, and hands it to {@linkcode SettledIds.raise}. */
   get settled(): Settled {
     return { id: this.#settled, life: this.#life };
+  }
+
+  /** Whether it is known what is settled, if only that nothing was sent yet. */
+  get known(): boolean {
+    return this.#known;
   }
 
   /**
@@ -90,6 +96,7 @@ export class SettledIds {
     this.lower();
     this.#life++;
     this.#settled = 0n;
+    this.#known = false;
     this.#look = undefined;
     return false;
   }
@@ -112,6 +119,7 @@ export class SettledIds {
     const look = this.#look;
     if (look === undefined || ![...look.writers].some((writer) => writers.has(writer))) {
       if (look !== undefined && look.lastId > this.#settled) this.#settled = look.lastId;
+      this.#known ||= look !== undefined;
       this.#look = { lastId: BigInt(sequence!.last_id), writers };
     }
   }

@@ -147,16 +147,14 @@ export class StreamPumps {
           this.#troubles.set(stream, { failures: 0, ...this.#troubles.get(stream), retryAt: now() + busyMs });
           return false;
         }
-        const drained = outcome.kind === "published" && outcome.drained;
-        if (outcome.kind === "published") {
-          if (outcome.events === 0) break;
-          published += outcome.events;
-        }
+        const { events, drained } = outcome.kind === "published" ? outcome : { events: 0, drained: false };
+        if (outcome.kind === "published" && events === 0) break;
+        published += events;
         if (this.#waiting.size > 0) {
           more = !drained;
           break;
         }
-        if (drained) await sleep(lingerMs(published), stop);
+        if (drained) await sleep(lingerMs(events), stop);
       }
       if (this.#troubles.delete(stream)) onState(stream);
     } catch (error) {
