@@ -88,7 +88,7 @@ Deno.test("consume --isolate stops cleanly, also when an init system sends its s
 Deno.test("consume --isolate killed with -9 leaves no process behind, not even one that is busy in a loop or stopped", async () => {
   await using pipeline = await harmfulPipeline();
   const { sql, send, handled } = pipeline;
-  await using daemon = await pipeline.consume(["--isolate"], { CONSUMER_STOP_SECONDS: "5" });
+  await using daemon = await pipeline.consume(["--isolate"], { CONSUMER_STOP_SECONDS: "15" });
   await send("before", "burn", "behind");
   await until(
     "one burns",
