@@ -27,7 +27,7 @@ export interface RecordedAction {
  * Does what was asked for, between two records of it. What cannot be recorded is not done.
  *
  * @param act does it, and tells in a sentence what came of it
- * @returns that sentence
+ * @returns the number of the record
  */
 export async function audited(sql: Sql, request: ActionRequest, act: () => Promise<string>): Promise<string> {
   const { actor, action, target } = request;
@@ -47,7 +47,7 @@ export async function audited(sql: Sql, request: ActionRequest, act: () => Promi
     throw error;
   }
   await end("done", detail);
-  return detail;
+  return row!.id;
 }
 
 /** Reads actions, the newest first. `before` is the id of the last one of the page in front. */
@@ -59,4 +59,12 @@ export async function readActions(
     SELECT id::text, started_at AS at, actor, action, target::text, outcome, detail FROM events.console_action
     ${before === undefined ? sql`` : sql`WHERE id < ${before}`}
     ORDER BY console_action.id DESC LIMIT ${limit}`;
+}
+
+/** Reads one action. */
+export async function readAction(sql: Sql, id: string): Promise<RecordedAction | undefined> {
+  const [row] = await sql<RecordedAction[]>`
+    SELECT id::text, started_at AS at, actor, action, target::text, outcome, detail FROM events.console_action
+    WHERE id = ${id}`;
+  return row;
 }

@@ -24,7 +24,9 @@ const addressSetting: SettingSchema<MonitorAddress> = z.string().optional().tran
   }
   context.addIssue("must be PORT or HOST:PORT");
   return z.NEVER;
-}).describe("PORT (on loopback) or HOST:PORT to listen on; elsewhere than on loopback it needs a token or a header (default: 9480)");
+}).describe(
+  "PORT (on loopback) or HOST:PORT to listen on; elsewhere than on loopback it needs a token or a header (default: 9480)",
+);
 
 const tokenSetting: SettingSchema<string | undefined> = z.string()
   .regex(/^[\x21-\x7e]{32,}$/, { error: "must have 32 characters or more, without spaces" }).optional()
@@ -32,7 +34,9 @@ const tokenSetting: SettingSchema<string | undefined> = z.string()
 
 const headerSetting: SettingSchema<string | undefined> = z.string()
   .regex(/^[A-Za-z0-9-]+$/, { error: "must be the name of a header, such as X-Forwarded-User" }).optional()
-  .describe("The header in which a reverse proxy tells who it has let in; it must strip that of others (default: none)");
+  .describe(
+    "The header in which a reverse proxy tells who it has let in; it must strip that of others (default: none)",
+  );
 
 const maskSetting: SettingSchema<readonly string[]> = z.string().default("")
   .transform((text) => text.split(",").map((field) => field.trim()).filter((field) => field !== ""))

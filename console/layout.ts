@@ -46,44 +46,65 @@ export function page(frame: PageFrame, title: string, body: Html): Html {
   return document(
     theme,
     title,
-    html`<a class="skip" href="#main">Skip to the content</a>
-<header>
-  <strong class="brand">Events pipeline</strong>
-  <nav aria-label="Pages"><ul>${
-      PAGES.map(([to, name]) =>
-        html`<li><a href="${to}"${isAt(path, to) ? html` aria-current="page"` : ""}>${name}</a></li>`
-      )
-    }</ul></nav>
-  <div class="tools">
-    <form method="post" action="/theme">${hidden({ csrf, back: path })}
-      <label>Theme <select name="theme">${
-      themes.map((name) => html`<option${name === theme ? html` selected` : ""}>${name}</option>`)
-    }</select></label> <button>Set</button>
-    </form>
-    <span>${actor} · ${frame.allowActions ? "actions allowed" : "read-only"}</span>
-    ${frame.hasLogin ? html`<form method="post" action="/logout">${hidden({ csrf })}<button>Log out</button></form>` : ""}
-  </div>
-</header>
-<main id="main" tabindex="-1">
-  <h1>${title}</h1>
-  ${notice === undefined ? "" : html`<p class="notice" role="status">${notice}</p>`}
-  ${body}
-</main>`,
+    html`
+      <a class="skip" href="#main">Skip to the content</a>
+      <header>
+        <strong class="brand">Events pipeline</strong>
+        <nav aria-label="Pages">
+          <ul>${PAGES.map(([to, name]) =>
+            html`<li><a href="${to}"${
+              isAt(path, to)
+                ? html`
+                  aria-current="page"
+                `
+                : ""
+            }>${name}</a></li>`
+          )}</ul>
+        </nav>
+        <div class="tools">
+          <form method="post" action="/theme">${hidden({ csrf, back: path })}
+            <label>Theme <select name="theme">${themes.map((name) =>
+              html`<option${
+                name === theme
+                  ? html`
+                    selected
+                  `
+                  : ""
+              }>${name}</option>`
+            )}</select></label> <button>Set</button>
+          </form>
+          <span>${actor} · ${frame.allowActions ? "actions allowed" : "read-only"}</span>
+          ${frame.hasLogin
+            ? html`<form method="post" action="/logout">${hidden({ csrf })}<button>Log out</button></form>`
+            : ""}
+        </div>
+      </header>
+      <main id="main" tabindex="-1">
+        <h1>${title}</h1>
+        ${notice === undefined ? "" : html`<p class="notice" role="status">${notice}</p>`}
+        ${body}
+      </main>
+    `,
   );
 }
 
 /** The outer part of every document. */
 export function document(theme: Theme, title: string, body: Html): Html {
-  return html`<!DOCTYPE html>
-<html lang="en" data-theme="${theme}">
-<head>
-<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title} · Events pipeline</title>
-<link rel="icon" href="data:,">
-<link rel="stylesheet" href="/assets/uplot.css"><link rel="stylesheet" href="/assets/console.css">
-<script defer src="/assets/uplot.js"></script><script defer src="/assets/console.js"></script>
-</head>
-<body>${body}</body></html>`;
+  return html`
+    <!DOCTYPE html>
+    <html lang="en" data-theme="${theme}">
+      <head>
+        <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <title>${title} · Events pipeline</title>
+        <link rel="stylesheet" href="/assets/uplot.css">
+        <link rel="stylesheet" href="/assets/console.css">
+        <script defer src="/assets/uplot.js"></script>
+        <script defer src="/assets/console.js"></script>
+      </head>
+      <body>${body}</body>
+    </html>
+  `;
 }
 
 /** Hidden fields of a form. */
@@ -96,15 +117,25 @@ export function hidden(fields: Readonly<Record<string, string | undefined>>): Ht
 
 /** A table that scrolls by itself on a narrow screen. */
 export function table(caption: string, head: readonly string[], rows: readonly (readonly unknown[])[]): Html {
-  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table>
-<caption>${caption}</caption>
-<thead><tr>${head.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
-<tbody>${rows.map((cells) => html`<tr>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`)}</tbody>
-</table></div>`;
+  return html`
+    <div class="scroll" role="region" aria-label="${caption}" tabindex="0">
+      <table>
+        <caption>${caption}</caption>
+        <thead>
+          <tr>${head.map((name) => html`<th scope="col">${name}</th>`)}</tr>
+        </thead>
+        <tbody>${rows.map((cells) => html`<tr>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`)}</tbody>
+      </table>
+    </div>
+  `;
 }
 
 /** The link to the next page; nothing on the last one. */
-export function nextPage(path: string, query: Readonly<Record<string, string | undefined>>, cursor: string | undefined): Html {
+export function nextPage(
+  path: string,
+  query: Readonly<Record<string, string | undefined>>,
+  cursor: string | undefined,
+): Html {
   if (cursor === undefined) return html``;
   const given = Object.entries({ ...query, after: cursor }).filter((pair): pair is [string, string] => !!pair[1]);
   return html`<p><a class="next" href="${path}?${new URLSearchParams(given).toString()}" rel="next">Next page</a></p>`;

@@ -3,6 +3,8 @@ export const MASKED = "•••";
 
 /** Hides fields of payloads and metadata. */
 export interface Mask {
+  /** Whether it hides anything. */
+  readonly hidesFields: boolean;
   /** JSON text, indented, with its masked fields hidden. Numbers keep their digits. */
   json(text: string): string;
   /** A text such as an error, without the values that are masked in a payload. */
@@ -23,8 +25,12 @@ const { parse, rawJSON } = JSON as unknown as {
 export function maskOf(fields: readonly string[]): Mask {
   const hidden = new Set(fields);
   const read = (text: string): unknown =>
-    parse(text, (_key, value, { source }) => typeof value === "number" && source !== undefined ? rawJSON(source) : value);
+    parse(
+      text,
+      (_key, value, { source }) => typeof value === "number" && source !== undefined ? rawJSON(source) : value,
+    );
   return {
+    hidesFields: hidden.size > 0,
     json(text) {
       return JSON.stringify(masked(read(text), "", hidden, () => {}), null, 2);
     },
@@ -32,7 +38,10 @@ export function maskOf(fields: readonly string[]): Mask {
       if (hidden.size === 0) return text;
       const values = new Set<string>();
       masked(read(payload), "", hidden, (value) => void (value.length > 2 && values.add(value)));
-      return [...values].sort((a, b) => b.length - a.length).reduce((rest, value) => rest.replaceAll(value, MASKED), text);
+      return [...values].sort((a, b) => b.length - a.length).reduce(
+        (rest, value) => rest.replaceAll(value, MASKED),
+        text,
+      );
     },
   };
 }
