@@ -53,7 +53,9 @@ export async function readStreams({ outbox, redis }: Pick<Sources, "outbox" | "r
     SELECT s.stream, p.checkpoint AS published, a.checkpoint AS archived,
            coalesce(extract(epoch FROM clock_timestamp() - a.updated_at), 0)::float8 AS archiver_seconds,
            (SELECT count(*)::int FROM (SELECT FROM events.outbox_event o
-             WHERE o.stream_name = s.stream AND o.published_at IS NULL LIMIT ${COUNTED_ROWS + 1}) AS counted) AS backlog,
+             WHERE o.stream_name = s.stream AND o.published_at IS NULL LIMIT ${
+    COUNTED_ROWS + 1
+  }) AS counted) AS backlog,
            coalesce((SELECT extract(epoch FROM clock_timestamp() - o.created_at) FROM events.outbox_event o
              WHERE o.stream_name = s.stream AND o.published_at IS NULL ORDER BY o.id LIMIT 1), 0)::float8 AS backlog_seconds
     FROM streams s
