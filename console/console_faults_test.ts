@@ -37,9 +37,9 @@ Deno.test({
     await page.getByText("Live", { exact: true }).waitFor();
     assertEquals(await page.locator(".stage.stalled").count(), 1);
     assert(await page.locator("canvas").count() === 2);
+    await picture(page, "overview-light");
     await page.keyboard.press("Tab");
     assertEquals(await page.evaluate("document.activeElement.className"), "skip");
-    await picture(page, "overview-light");
 
     const paths = [
       "/streams",

@@ -59,7 +59,7 @@ export function serveEvents(app: ConsoleApp, options: ConsoleOptions): void {
     const hops = await traceEvent(options, event);
     const rows = hops.map(({ what, at, detail }) => [
       what,
-      at === undefined ? "not yet" : time(at),
+      at === undefined ? "no time known" : time(at),
       at === undefined ? "" : `${((at.getTime() - event.createdAt.getTime()) / 1_000).toFixed(3)} s`,
       detail,
     ]);
