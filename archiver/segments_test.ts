@@ -70,7 +70,7 @@ Deno.test("runArchiver() finds new streams by itself, but those that are left ou
     };
     const found = async (): Promise<string[]> => {
       const leases = await sql`SELECT stream_name FROM events.stream_lease WHERE role = 'archiver' ORDER BY 1`;
-      return leases.map((row) => row["stream_name"]);
+      return leases.map((row) => String(row["stream_name"]));
     };
     await whileArchiving(pipeline, options, async () => {
       for (const stream of [dropped!, kept!, other!]) await pipeline.send(5, stream);
