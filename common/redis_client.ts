@@ -1,5 +1,5 @@
 import { deferred } from "./deferred.ts";
-import { Redis, type RedisOptions as IoredisOptions } from "ioredis";
+import type { Redis, RedisOptions as IoredisOptions } from "ioredis";
 import type { Evaluation, RedisOptions } from "./redis.ts";
 import { describeError, type Logger } from "./logger.ts";
 import { connectorTo, type ServerFinder } from "./redis_connector.ts";
@@ -7,6 +7,7 @@ import { commandRequest, type RedisRequest } from "./redis_request.ts";
 import type { RedisTls } from "./redis_tls.ts";
 import type { RedisLogin } from "./redis_url.ts";
 import { backoffMs } from "./retry.ts";
+import { RevocableRedis } from "./revocable_redis.ts";
 
 /** A server, and how to log in to it. */
 export interface RedisServer {
@@ -53,7 +54,7 @@ const LOST = "the connection was lost on which the replicas' answer was to come"
  * may.
  */
 export class RedisClient {
-  readonly #client: Redis;
+  readonly #client: RevocableRedis;
   readonly #logger: Logger | undefined;
   readonly #server: string;
   readonly #limitMs: number;
@@ -81,12 +82,12 @@ export class RedisClient {
     this.#awayLimitMs = Math.min(options.awayLimitMs ?? this.#limitMs, this.#limitMs);
     this.#onAway = options.onAway ?? (() => {});
     this.#onBack = options.onBack ?? (() => {});
-    this.#client = new Redis({
+    this.#client = new RevocableRedis({
       ...ioredisOptions(server),
       connectionName: options.clientName,
       connectTimeout: options.connectTimeoutMs ?? 10_000,
       // A connection on which nothing comes back is cut and made again: TCP itself would try for a quarter of an hour. Commands that
-      // were sent on it are sent again, also those that their callers have given up, so each of them must bear that.
+      // were sent on it are sent again, as long as their callers wait, so each of them must bear that.
       socketTimeout: this.#limitMs,
       // The time-out of `request` bounds the waiting, however many reconnections that takes.
       maxRetriesPerRequest: null,
@@ -108,13 +109,15 @@ export class RedisClient {
   async request(request: RedisRequest, limitMs: number = this.#limitMs): Promise<unknown> {
     const awayMs = this.#awaySince === undefined ? 0 : performance.now() - this.#awaySince;
     if (awayMs > this.#awayLimitMs) throw this.#timeOut(`its connection is away for ${seconds(awayMs)} s`);
+    const sending = this.#client.noting(() => request.run(this.#client));
     const late = deferred<never>();
     const allowedMs = Math.max(0, Math.round(Math.min(limitMs, this.#limitMs)));
     const timer = setTimeout(() => late.reject(this.#timeOut(`no answer came in ${allowedMs} ms`)), allowedMs);
     this.#waiting.add(late.reject);
     try {
-      return await Promise.race([request.run(this.#client), late.promise]);
+      return await Promise.race([sending.result, late.promise]);
     } finally {
+      sending.revoke(); // When it has been answered, that changes nothing.
       this.#waiting.delete(late.reject);
       clearTimeout(timer);
     }

@@ -1,7 +1,7 @@
 import { connectRedis } from "@events-pipeline/common/redis";
 import { freePort } from "@events-pipeline/local/free_port";
 import { callRedis } from "@events-pipeline/local/redis_call";
-import { startTcpProxy } from "@events-pipeline/local/tcp_proxy";
+import { startTcpProxy, type TcpProxy } from "@events-pipeline/local/tcp_proxy";
 import { until } from "@events-pipeline/local/until";
 import { assertEquals, assertRejects } from "@std/assert";
 
@@ -32,6 +32,30 @@ Deno.test("Evaluation.waitForReplicas() counts on no connection but the one that
     await redis.close();
   }
 });
+
+for (
+  const [when, spoil] of [
+    ["was never sent", (proxy: TcpProxy) => (proxy.refuse(), proxy.cut())],
+    ["has had no answer", (proxy: TcpProxy) => proxy.stall()],
+  ] as const
+) {
+  Deno.test(`RedisConnection.call() sends nothing on the next connection for a caller who has given up: it ${when}`, async () => {
+    await using proxy = await startTcpProxy(Deno.env.get("REDIS_URL")!);
+    const redis = connectRedis(proxy.url, { clientName: "test", commandTimeoutMs: 500 });
+    const key = `test-${crypto.randomUUID()}`;
+    try {
+      await redis.call("SET", key, 0, "PX", 60_000);
+      spoil(proxy);
+      await assertRejects(() => redis.call("INCR", key), Error, "Cannot wait for Redis any longer");
+      proxy.cut();
+      await proxy.calm();
+      await until("it is back", () => redis.call("PING").then(() => true, () => false));
+      assertEquals(await redis.call("GET", key), "0");
+    } finally {
+      await redis.close();
+    }
+  });
+}
 
 async function listClients(): Promise<unknown> {
   return await callRedis(Deno.env.get("REDIS_URL")!, ["CLIENT", "LIST"]);

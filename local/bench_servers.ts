@@ -40,11 +40,11 @@ export async function clearAll({ sql, redis }: BenchServers): Promise<void> {
 
 /** Fills the outbox with unpublished rows of a payload of some bytes. */
 export async function fillOutbox(sql: Sql, stream: string, rows: number, bytes: number): Promise<void> {
-  const pad = "x".repeat(bytes - 40);
+  const pad = "x".repeat(bytes - 58);
   for (let from = 0; from < rows; from += 100_000) {
     await sql`
       INSERT INTO events.outbox_event (event_id, stream_name, event_type, payload)
-      SELECT gen_random_uuid(), ${stream}, 'WidgetCreated', json_build_object('widget_id', 'w' || g, 'pad', ${pad}::text)
+      SELECT gen_random_uuid(), ${stream}, 'WidgetCreated', json_build_object('widget_id', 'w' || g, 'owner_id', 'o', 'pad', ${pad}::text)
       FROM generate_series(${from + 1}::int, ${Math.min(rows, from + 100_000)}::int) AS g`;
   }
   await sql`VACUUM ANALYZE events.outbox_event`;

@@ -2,7 +2,11 @@ import { sleep } from "@events-pipeline/common/retry";
 import type { Sql } from "postgres";
 import { BENCH_STREAM } from "./bench_consumers.ts";
 
-/** Waits until every consumer's checkpoint is at a position. */
+/**
+ * Waits until every consumer's checkpoint is at a position.
+ *
+ * @throws {Error} a handler fails, or it takes five minutes
+ */
 export async function caughtUp(sql: Sql, consumers: number, position: number): Promise<void> {
   const deadline = performance.now() + 300_000;
   while (true) {
@@ -11,6 +15,8 @@ export async function caughtUp(sql: Sql, consumers: number, position: number): P
       WHERE stream_name = ${BENCH_STREAM} AND role LIKE 'consumer:%'
         AND split_part(checkpoint, '-', 2)::bigint >= ${position}`;
     if (row!.n === consumers) return;
+    const [failing] = await sql`SELECT last_error FROM events.consumer_state WHERE last_error IS NOT NULL LIMIT 1`;
+    if (failing !== undefined) throw new Error(`Cannot measure: a handler fails: ${failing["last_error"]}`);
     if (performance.now() > deadline) throw new Error(`Cannot wait any longer for ${consumers} consumers`);
     await sleep(5);
   }
