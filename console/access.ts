@@ -24,6 +24,11 @@ export class Access {
     this.#options = options;
   }
 
+  /** Whether nobody is let in who does not know the token. */
+  get needsToken(): boolean {
+    return this.#options.token !== undefined;
+  }
+
   /** Whether people log in with the token, in a form. */
   get hasLogin(): boolean {
     return this.#options.token !== undefined && this.#options.proxyHeader === undefined;

@@ -34,7 +34,8 @@ export function guard(app: ConsoleApp, options: ConsoleOptions): void {
   app.use(async (c, next) => {
     const url = new URL(c.req.url);
     // A foreign name that was made to mean this machine: the page behind it is not ours.
-    if (loopback && !isLoopback(url.hostname)) return c.text("This host name is not served", 421);
+    // With a token it would not be let in, and a proxy on this machine may pass on the name that it is called by.
+    if (loopback && !access.needsToken && !isLoopback(url.hostname)) return c.text("This host name is not served", 421);
     const isRead = c.req.method === "GET" || c.req.method === "HEAD";
     if (!isRead && c.req.method !== "POST") return c.text("Only GET and POST", 405);
     if (!isRead) {
