@@ -15,8 +15,9 @@ async function promtool(...args: string[]): Promise<string> {
 Deno.test("promtool takes rules and configuration, and each alert fires on its scenario and not on a healthy one", async () => {
   await promtool("check", "rules", "rules.yml");
   await promtool("check", "config", "prometheus.yml");
-  await promtool("test", "rules", "rules_test.yml");
-  const { tests } = await readYaml("ops/prometheus/rules_test.yml");
+  await promtool("test", "rules", "rules_test.yml", "rules_day_test.yml");
+  const files = await Promise.all(["rules", "rules_day"].map((name) => readYaml(`ops/prometheus/${name}_test.yml`)));
+  const tests = files.flatMap(({ tests }) => tests);
   type Scenario = { alert_rule_test: { alertname: string; exp_alerts: unknown[] }[] };
   const scenarios = (tests as Scenario[]).flatMap((test) => test.alert_rule_test);
   for (const { alert } of await alerts()) {

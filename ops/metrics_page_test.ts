@@ -9,7 +9,7 @@ import { consumerMetrics } from "../consumer/consumer_metrics.ts";
 import { Supervisor } from "../consumer/isolation/supervisor.ts";
 import { runHousekeeping } from "../publisher/housekeeping.ts";
 import { MemoryPressure } from "../publisher/memory_pressure.ts";
-import { publisherMetrics } from "../publisher/publisher_metrics.ts";
+import { errorKind, publisherMetrics } from "../publisher/publisher_metrics.ts";
 import { type MetricRow, metricsPage, readYaml } from "./testdata/ops_files.ts";
 
 Deno.test("ops/METRICS.md and Datadog's check list each metric that the daemons make, with its type and labels, and no other", async () => {
@@ -47,4 +47,15 @@ Deno.test("ops/METRICS.md and Datadog's check list each metric that the daemons 
   const listed = instances.flatMap((instance: { metrics: string[] }) => instance.metrics).sort();
   // The check knows a counter without its _total.
   assertEquals(listed, page.map(([name, { type }]) => type === "counter" ? name.replace(/_total$/, "") : name).sort());
+});
+
+Deno.test("errorKind() takes nothing from an error's message but Redis's code, so that the label kind stays bounded", () => {
+  const kinds = new Set<string>();
+  for (let i = 0; i < 100; i++) {
+    kinds.add(errorKind(new Error(`READONLY Cannot write entry ${crypto.randomUUID()}`)));
+    kinds.add(errorKind(new TypeError(`Cannot read event ${crypto.randomUUID()}`)));
+    kinds.add(errorKind(Object.assign(new Error(`Row ${i} is locked`), { code: "55P03" })));
+    kinds.add(errorKind(`text ${i}`));
+  }
+  assertEquals([...kinds].sort(), ["55P03", "READONLY", "TypeError", "unknown"]);
 });
