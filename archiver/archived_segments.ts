@@ -8,6 +8,8 @@ export interface ArchivedSegment {
   readonly key: string;
   /** How many bytes it has, gzipped. */
   readonly bytes: number;
+  /** When it was written, by the store's clock; `undefined` where the store does not tell. */
+  readonly writtenAt?: Date | undefined;
   /** The first and last entry id that its name tells; `undefined` when it is not the name of a segment. */
   readonly ids: SegmentIds | undefined;
 }
@@ -115,7 +117,7 @@ async function firstOf<T>(items: AsyncIterable<T>): Promise<T | undefined> {
 async function* inOrder(objects: AsyncIterable<ListedObject>): AsyncGenerator<ArchivedSegment> {
   let group: ArchivedSegment[] = [];
   let place: string | undefined;
-  for await (const { key, bytes } of objects) {
+  for await (const { key, bytes, writtenAt } of objects) {
     const ids = idsOf(key);
     const folder = key.slice(0, key.lastIndexOf("/") + 1);
     const ms = ids === undefined ? undefined : parseEntryId(ids.first).ms;
@@ -125,7 +127,7 @@ async function* inOrder(objects: AsyncIterable<ListedObject>): AsyncGenerator<Ar
       group = [];
       place = next;
     }
-    group.push({ key, bytes, ids });
+    group.push({ key, bytes, writtenAt, ids });
   }
   yield* group.sort(compareSegments);
 }

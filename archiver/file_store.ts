@@ -106,7 +106,7 @@ async function* objectsBelow(folder: string, below: string, after: string): Asyn
         if (isMissing(error)) return undefined; // It was removed since.
         throw error;
       });
-      if (found !== undefined) yield { key, bytes: found.size };
+      if (found !== undefined) yield { key, bytes: found.size, writtenAt: found.mtime };
     }
   }
 }

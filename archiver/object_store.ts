@@ -42,6 +42,8 @@ export interface ListedObject {
   readonly key: string;
   /** How many bytes it has. */
   readonly bytes: number;
+  /** When it was written, by the store's clock; `undefined` where the store does not tell. */
+  readonly writtenAt?: Date | undefined;
 }
 
 /** Which objects are listed. */

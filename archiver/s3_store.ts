@@ -56,8 +56,8 @@ export function openS3Store(bucket: string, prefix: string, options: S3Options =
         ).catch((error) => {
           throw explained(error, `list ${root + folder} of the bucket ${bucket}`);
         });
-        for (const { Key, Size = 0 } of page.Contents ?? []) {
-          if (Key !== undefined) yield { key: Key.slice(root.length), bytes: Size };
+        for (const { Key, Size = 0, LastModified } of page.Contents ?? []) {
+          if (Key !== undefined) yield { key: Key.slice(root.length), bytes: Size, writtenAt: LastModified };
         }
         next = page.NextContinuationToken;
       } while (next !== undefined);

@@ -129,6 +129,9 @@ Deno.test("migrate --roles gives each role what its program needs, and no more",
   await run("consume", "events_consumer", ["--once", "--handlers", "examples/widgets/handlers.ts"]);
   await run("archive", "events_archiver", ["--once"]);
   await run("consumers", "events_observer", ["list"]);
+  assertMatch(await run("status", "events_observer", []), /Nothing is stalled/);
+  const [sent] = await sql`SELECT event_id FROM events.outbox_event LIMIT 1`;
+  assertMatch(await run("trace", "events_observer", [sent!["event_id"]]), /\narchived /);
   assertEquals((await sql`SELECT FROM widgets.notification`).length, 4);
   const [archived] = await sql`SELECT checkpoint FROM events.stream_lease WHERE role = 'archiver'`;
   assertMatch(archived!["checkpoint"], /-4$/);

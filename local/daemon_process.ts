@@ -16,6 +16,8 @@ export interface DaemonOptions {
   readonly args?: readonly string[];
   /** Its environment, besides this program's. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Called with what it prints to its output, piece by piece. @default nothing */
+  readonly onOutput?: (text: string) => void;
   /** Called with all that it has printed, if it ends with another code than 0 or by a signal. */
   readonly onFailure?: (output: string) => void;
 }
@@ -30,7 +32,7 @@ const ROOT = resolve(import.meta.dirname!, "..");
  */
 export async function startDaemon(task: string, options: DaemonOptions): Promise<DaemonProcess> {
   const child = (await taskCommand(task, options)).spawn();
-  const output = Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+  const output = Promise.all([textOf(child.stdout, options.onOutput), new Response(child.stderr).text()]);
   const ended = (async (): Promise<number> => {
     const status = await child.status;
     const text = (await output).join("");
@@ -38,6 +40,18 @@ export async function startDaemon(task: string, options: DaemonOptions): Promise
     return status.code;
   })();
   return { pid: child.pid, kill: (signal) => child.kill(signal), ended };
+}
+
+async function textOf(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  onText?: (text: string) => void,
+): Promise<string> {
+  let all = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    all += text;
+    onText?.(text);
+  }
+  return all;
 }
 
 /** What a task printed, and its exit code. */

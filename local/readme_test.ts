@@ -41,6 +41,8 @@ Deno.test("ARCHITECTURE.md names files that exist, and each file of publisher, c
     "archiver/compact",
     "archiver/tools",
     "cli/replay",
+    "cli/status",
+    "cli/trace",
     "compat",
     "compat/rules",
   ];

@@ -10,3 +10,12 @@ export { MemoryPressure } from "./memory_pressure.ts";
 export type { ReplicaWait } from "./append_script.ts";
 export type { RoundStep } from "./round.ts";
 export type { TrimContext } from "./trim.ts";
+export {
+  type Backlog,
+  type BackloggedStream,
+  type BackloggedStreams,
+  readBackloggedStreams,
+  readBacklogs,
+} from "./outbox_rows.ts";
+export { evictsStreams, readMemory, type RedisMemory, usedShare } from "./memory_pressure.ts";
+export type { StreamFloor } from "./outbox_rows.ts";

@@ -1,0 +1,84 @@
+import { parseEntryId } from "@events-pipeline/common";
+import { evictsStreams, usedShare } from "@events-pipeline/publisher";
+import type { ArchiveOverview, ConsumerOverview, Overview, StreamOverview } from "./overview.ts";
+import { duration } from "./quantities.ts";
+
+/** An archiver writes a segment when it is full or old, which by default is 10 minutes: it may be behind for so long, in seconds. */
+const SEGMENT_SECONDS = 900;
+
+/** The share of Redis's `maxmemory` above which the publisher slows down. */
+const MEMORY_SHARE = 0.8;
+
+/**
+ * Says in words what does not go on, and why as far as it can be seen. A paused consumer is no stall, since somebody wanted it, and neither is a long
+ * backlog that gets shorter.
+ *
+ * @param afterSeconds how long something may wait before it counts
+ */
+export function findStalls(overview: Overview, afterSeconds: number): readonly string[] {
+  const archiveSeconds = Math.max(afterSeconds, SEGMENT_SECONDS);
+  return [
+    ...memoryStalls(overview),
+    ...overview.streams.flatMap((stream) => streamStalls(stream, overview, afterSeconds)),
+    ...overview.consumers.flatMap((consumer) => consumerStalls(consumer, overview, afterSeconds)),
+    ...overview.archives.flatMap((archive) => archiveStalls(archive, archiveSeconds)),
+  ];
+}
+
+function memoryStalls({ memory }: Overview): string[] {
+  const share = usedShare(memory);
+  const used = `${Math.round(share * 100)} % of maxmemory is in use`;
+  if (evictsStreams(memory)) {
+    return [`Redis: its maxmemory-policy is ${memory.policy}, which deletes streams when it is full: set noeviction`];
+  }
+  return share > MEMORY_SHARE ? [`Redis: ${used}, so the publisher slows down`] : [];
+}
+
+function streamStalls(stream: StreamOverview, { at, daemons }: Overview, afterSeconds: number): string[] {
+  const quietSeconds = (at - parseEntryId(stream.lastId).ms) / 1_000;
+  if (stream.unpublishedSeconds <= afterSeconds || quietSeconds <= afterSeconds) return [];
+  const why = daemons.publisher === 0
+    ? "no publisher is connected to the database"
+    : "a publisher is running: its log and its health say why";
+  return [
+    `${stream.stream}: nothing is published, and the oldest of ${stream.unpublished} rows has waited for ` +
+    `${duration(stream.unpublishedSeconds)}: ${why}`,
+  ];
+}
+
+function consumerStalls(consumer: ConsumerOverview, { at }: Overview, afterSeconds: number): string[] {
+  const { lag, state, failing } = consumer;
+  const name = `${consumer.consumer} (${consumer.stream})`;
+  if (state === "paused") return [];
+  if (failing !== undefined) {
+    const seconds = (at - failing.since.getTime()) / 1_000;
+    if (seconds <= afterSeconds) return [];
+    return [
+      `${name}: fails on event ${failing.eventId} for ${duration(seconds)}, ${failing.attempts} attempts: ` +
+      failing.error.slice(0, 200),
+    ];
+  }
+  const waits = `${lag.events} events wait, the first for ${lag.seconds === undefined ? "?" : duration(lag.seconds)}`;
+  const isLate = lag.events > 0 && (lag.seconds ?? Infinity) > afterSeconds;
+  const stillSeconds = (at - consumer.updatedAt.getTime()) / 1_000;
+  if (!isLate) return [];
+  if (state === "stopped") return [`${name}: no process runs it, and ${waits}`];
+  return stillSeconds > afterSeconds
+    ? [`${name}: runs, and has not moved for ${duration(stillSeconds)}: ${waits}`]
+    : [];
+}
+
+function archiveStalls({ stream, owner, lag, verification }: ArchiveOverview, afterSeconds: number): string[] {
+  const stalls: string[] = [];
+  if (lag.events > 0 && (lag.seconds ?? Infinity) > afterSeconds) {
+    const why = owner === undefined ? "no archiver has the stream" : "an archiver has the stream: its log says why";
+    const since = lag.seconds === undefined ? "?" : duration(lag.seconds);
+    stalls.push(`archive of ${stream}: ${lag.events} events wait, the first for ${since}: ${why}`);
+  }
+  if (verification !== undefined && verification.faults > 0) {
+    stalls.push(
+      `archive of ${stream}: ${verification.faults} faults were found: 'deno task archive verify' names them`,
+    );
+  }
+  return stalls;
+}
