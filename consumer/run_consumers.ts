@@ -76,6 +76,10 @@ export async function runConsumers(consumers: readonly Consumer[], options: RunC
   const over = new AbortController();
   const watching = control.run(over.signal);
   const metrics = consumerMetrics(options.metrics ?? noMetrics);
+  // A counter that first appears with its first event hides that event from whoever looks at its growth.
+  for (const counter of [metrics.handled, metrics.failed, metrics.retried, metrics.deadLettered]) {
+    for (const key of keys) counter.add(0, { ...key });
+  }
   const lag = new LagWatch(keys, { control, source, metrics, health, logger, stallMs: options.stallMs ?? STALL_MS });
   options.metrics?.beforeRead(() => lag.look());
   const measuring = lag.run(over.signal);

@@ -84,6 +84,18 @@ export function findRedis(): Promise<string | undefined> {
   return firstFolderWith(["redis-server"], redisFolders());
 }
 
+async function* prometheusFolders(): AsyncGenerator<string> {
+  const server = await onPath("prometheus");
+  if (server) yield server.slice(0, server.lastIndexOf("/"));
+  yield "/usr/bin";
+  yield* homebrewFolders(/^prometheus$/);
+}
+
+/** The folder with `prometheus` and its `promtool` on this machine, if there is one. */
+export function findPrometheus(): Promise<string | undefined> {
+  return firstFolderWith(["prometheus", "promtool"], prometheusFolders());
+}
+
 /** The folder with `pgbouncer` on this machine, if there is one. */
 export function findPgBouncer(): Promise<string | undefined> {
   return firstFolderWith(["pgbouncer"], pgBouncerFolders());

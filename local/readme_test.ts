@@ -48,7 +48,9 @@ Deno.test("ARCHITECTURE.md names files that exist, and each file of publisher, c
     "compat",
     "compat/rules",
   ];
-  for (const member of ["common", "producer", "publisher", "consumer", ...inside, "archiver", "checker", "local"]) {
+  for (
+    const member of ["common", "producer", "publisher", "consumer", ...inside, "archiver", "checker", "local", "ops"]
+  ) {
     for await (const { name } of Deno.readDir(resolve(root, member))) there.add(name);
   }
   const named = new Set([...text.matchAll(/(\w+\.ts)`/g)].map(([, name]) => name!));

@@ -46,3 +46,10 @@ export async function cleanBatch(sql: Sql, stream: string, limits: CleanUpLimits
     return row!.rows;
   });
 }
+
+/** How much room the outbox takes on disk, with its indexes, in bytes. The server asks its file system: no row is read. */
+export async function readOutboxBytes(sql: Sql): Promise<number> {
+  const [row] = await sql<{ bytes: number }[]>`
+    SELECT pg_total_relation_size('events.outbox_event')::float8 AS bytes`;
+  return row!.bytes;
+}

@@ -4,7 +4,7 @@ import { readCheckpoints } from "@events-pipeline/common/lease";
 import { describeError, type Logger } from "@events-pipeline/common/logger";
 import type { Counter, Gauge, Metrics } from "@events-pipeline/common/metrics";
 import { sleep } from "@events-pipeline/common/retry";
-import { cleanBatch } from "./clean_up.ts";
+import { cleanBatch, readOutboxBytes } from "./clean_up.ts";
 import { evictsStreams, type MemoryPressure, readMemory, usedShare } from "./memory_pressure.ts";
 import { readTrimFloor, type TrimContext, type TrimFloor, trimStream } from "./trim.ts";
 
@@ -55,6 +55,9 @@ class Housekeeping {
   readonly #trimmed: Counter;
   readonly #floorAge: Gauge;
   readonly #memory: Gauge;
+  readonly #memoryUsed: Gauge;
+  readonly #memoryLimit: Gauge;
+  readonly #outboxBytes: Gauge;
   /** Who held each stream's floor when last looked at. */
   readonly #holders = new Map<string, string>();
 
@@ -74,6 +77,15 @@ class Housekeeping {
       labels: ["stream", "held_by"],
     });
     this.#memory = metrics.gauge({ name: "events_redis_memory_ratio", help: "The share of maxmemory that Redis uses" });
+    this.#memoryUsed = metrics.gauge({ name: "events_redis_memory_used_bytes", help: "Bytes that Redis uses" });
+    this.#memoryLimit = metrics.gauge({
+      name: "events_redis_memory_limit_bytes",
+      help: "Bytes that Redis may use: its maxmemory, or 0 when it has none",
+    });
+    this.#outboxBytes = metrics.gauge({
+      name: "events_outbox_size_bytes",
+      help: "Bytes of the outbox on disk, with its indexes",
+    });
   }
 
   async run(): Promise<void> {
@@ -118,6 +130,7 @@ class Housekeeping {
 
   async #trim(): Promise<void> {
     const { sql, logger, signal, retentionMs = DAY, memoryShare = 0.8 } = this.#options;
+    this.#outboxBytes.set(await readOutboxBytes(sql));
     const share = await this.#memoryShare();
     const short = share > memoryShare;
     if (short) logger.warn("Redis is nearly full: trimming all that every reader has passed", { share });
@@ -147,6 +160,8 @@ class Housekeeping {
 
   async #memoryShare(): Promise<number> {
     const memory = await readMemory(this.#options.redis);
+    this.#memoryUsed.set(memory.used);
+    this.#memoryLimit.set(memory.limit);
     const { health } = this.#options;
     if (!evictsStreams(memory)) health.recover("Redis eviction");
     else {

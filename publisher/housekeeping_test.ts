@@ -165,3 +165,14 @@ Deno.test("what the outbox lacks amid what is refilled is recorded too", async (
     SELECT first_position::int, last_position::int FROM events.stream_loss ORDER BY first_position`.values();
   assertEquals([...losses].map((loss) => [...loss]), [[4, 5], [8, 8]]);
 });
+
+Deno.test("readTrimFloor() blames no reader that has caught up with the publisher, and the slowest of the others", async () => {
+  await using pipeline = await testPipeline();
+  await publishWidgets(pipeline, 3);
+  const { sql, redis, stream } = pipeline;
+  const holder = async () => (await readTrimFloor({ sql, readerDatabases: [sql], redis }, stream))?.heldBy;
+  await readerAt(pipeline, "archiver", 3);
+  assertEquals(await holder(), "publisher");
+  await readerAt(pipeline, "consumer:slow", 2);
+  assertEquals(await holder(), "consumer:slow");
+});

@@ -36,7 +36,10 @@ export async function readTrimFloor(context: TrimContext, stream: string): Promi
       SELECT role, checkpoint FROM events.stream_lease
       WHERE stream_name = ${stream} AND (role IN ('publisher', 'archiver') OR role LIKE 'consumer:%')`
   ));
-  const slowest = leases.flat().sort((a, b) => compareEntryIds(a.checkpoint, b.checkpoint))[0];
+  // On a tie it is the publisher's: a reader that has caught up with it holds up nobody.
+  const isPublisher = ({ role }: { role: string }): number => Number(role === "publisher");
+  const slowest =
+    leases.flat().sort((a, b) => compareEntryIds(a.checkpoint, b.checkpoint) || isPublisher(b) - isPublisher(a))[0];
   return slowest && { entryId: slowest.checkpoint, heldBy: slowest.role };
 }
 
