@@ -31,9 +31,24 @@ const GRANTS: Readonly<Record<string, Readonly<Record<string, readonly string[]>
     stream_loss: ["SELECT"],
     stream_retention: ["SELECT"],
   },
+  // The web console with --allow-actions: reads all, does what people may do about consumers, and tells who did it.
+  events_console: {
+    archive_verification: ["SELECT"],
+    console_action: ["SELECT", "INSERT (actor, action, target)", "UPDATE (outcome, detail, ended_at)"],
+    consumer_state: ["SELECT", "INSERT", "UPDATE"],
+    dead_letter: ["SELECT", "UPDATE (redrive_requested_at)", "DELETE"],
+    migration: ["SELECT"],
+    outbox_event: ["SELECT"],
+    outbox_event_id_seq: ["SELECT"],
+    processed_event: ["SELECT", "DELETE"],
+    stream_lease: ["SELECT", "UPDATE"],
+    stream_loss: ["SELECT"],
+    stream_retention: ["SELECT"],
+  },
   // Dashboards: all that is going on, but neither payloads nor labels.
   events_observer: {
     archive_verification: ["SELECT"],
+    console_action: ["SELECT (id, started_at, actor, action, outcome, ended_at)"],
     consumer_state: ["SELECT"],
     dead_letter: [
       "SELECT (id, consumer_name, stream_name, stream_position, entry_id, event_id, event_type, sent_at, reason, attempts, " +

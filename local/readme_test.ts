@@ -43,6 +43,8 @@ Deno.test("ARCHITECTURE.md names files that exist, and each file of publisher, c
     "cli/replay",
     "cli/status",
     "cli/trace",
+    "console",
+    "console/pages",
     "compat",
     "compat/rules",
   ];

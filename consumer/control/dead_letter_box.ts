@@ -2,6 +2,8 @@ import type { PendingQuery, Row, Sql } from "postgres";
 
 /** Which dead letters; all of them when nothing is named. */
 export interface DeadLetterFilter {
+  /** Those with these numbers. */
+  readonly ids?: readonly string[] | undefined;
   /** Those of a consumer. */
   readonly consumer?: string | undefined;
   /** Those of an event. */
@@ -129,9 +131,10 @@ interface DeadLetterRow {
 
 /** The condition that a filter means. */
 function chosen(sql: Sql, filter: DeadLetterFilter): PendingQuery<Row[]> {
-  const { consumer, eventId, eventType, since, until } = filter;
+  const { ids, consumer, eventId, eventType, since, until } = filter;
   return sql`
     true
+    ${ids === undefined ? sql`` : sql`AND id = ANY(${[...ids]}::text[]::bigint[])`}
     ${consumer === undefined ? sql`` : sql`AND consumer_name = ${consumer}`}
     ${eventId === undefined ? sql`` : sql`AND event_id = ${eventId}`}
     ${eventType === undefined ? sql`` : sql`AND event_type = ${eventType}`}

@@ -18,5 +18,6 @@ export { findConsumers, UnknownConsumerError } from "./find_consumer.ts";
 export { ConsumerAtWorkError, forgetConsumer, type Forgotten } from "./forget.ts";
 export { pauseConsumer, resumeConsumer } from "./pause.ts";
 export { countFailedReplays, countReplaying, type QueuedReplay, queueReplay } from "./replay.ts";
+export { parseTarget, parseTime } from "./flag_values.ts";
 export { resetConsumer, type ResetResult } from "./reset.ts";
 export { checkpointFor, type ResetTarget } from "./reset_target.ts";
