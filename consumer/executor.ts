@@ -1,5 +1,6 @@
 import type { Entry } from "@events-pipeline/common";
 import type { Lease } from "@events-pipeline/common/lease";
+import { messagingTracer } from "@events-pipeline/common/tracing";
 import type { Sql } from "postgres";
 import { pastConflicts } from "./conflict.ts";
 import type { HandlerCall } from "./run_handler.ts";
@@ -46,8 +47,10 @@ export function limitsOf(
 }
 
 /** Handles entries, as the consumer's guarantee says. */
-export async function execute(context: ExecutorContext, lease: Lease, batch: Batch): Promise<void> {
-  const { guarantee } = context.consumer;
+export async function execute(untraced: ExecutorContext, lease: Lease, batch: Batch): Promise<void> {
+  const { guarantee } = untraced.consumer;
+  const tracer = messagingTracer();
+  const context = tracer === undefined ? untraced : { ...untraced, tracer };
   if (guarantee === "EXACTLY_ONCE") {
     const wanted = batch.entries.find(({ eventType }) => context.consumer.events.has(eventType)) ?? batch.entries[0]!;
     await pastConflicts(

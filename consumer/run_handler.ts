@@ -2,8 +2,10 @@ import { deferred } from "@events-pipeline/common/deferred";
 import type { Entry, Event } from "@events-pipeline/common";
 import { causedBy } from "@events-pipeline/common/event-cause";
 import type { Logger } from "@events-pipeline/common/logger";
+import type { MessagingTracer } from "@events-pipeline/common/tracing";
 import type { ConsumerContext, EventInfo, ReceivedEvent, WorkContext } from "./consumer_context.ts";
 import type { Consumer } from "./define_consumer.ts";
+import { inHandlerSpan } from "./handler_span.ts";
 
 /** A handler failed on one event, or on a batch: it, or the reading of a payload, threw, or it took too long. */
 export class HandlerError extends Error {
@@ -36,6 +38,8 @@ export interface HandlerCall {
   readonly logger: Logger;
   /** Told how long each call took, in seconds. */
   readonly onDuration: (seconds: number) => void;
+  /** Makes a span around each call. @default none */
+  readonly tracer?: MessagingTracer | undefined;
 }
 
 /**
@@ -49,10 +53,13 @@ export async function handleEntry(
   handle: (event: Event, context: ConsumerContext) => Promise<void> | void,
 ): Promise<void> {
   try {
-    const event = decode(call.consumer, entry);
     const info = infoOf(entry);
-    const act = (signal: AbortSignal) => handle(event, { ...info, ...workOf(call, entry.stream, signal) });
-    await causedBy(info, () => inTime(call, act));
+    const run = (): Promise<void> => {
+      const event = decode(call.consumer, entry);
+      const act = (signal: AbortSignal) => handle(event, { ...info, ...workOf(call, entry.stream, signal) });
+      return causedBy(info, () => inTime(call, act));
+    };
+    await traced(call, entry.stream, [info], run);
   } catch (cause) {
     throw new HandlerError(call.consumer, entry, cause);
   }
@@ -71,11 +78,27 @@ export async function handleEntries(
   const [first] = entries;
   if (first === undefined) return;
   try {
-    const events = entries.map((entry) => ({ ...infoOf(entry), event: decode(call.consumer, entry) }));
-    await inTime(call, (signal) => handle(events, workOf(call, first.stream, signal)));
+    const infos = entries.map(infoOf);
+    const run = (): Promise<void> => {
+      const events = infos.map((info, i) => ({ ...info, event: decode(call.consumer, entries[i]!) }));
+      return inTime(call, (signal) => handle(events, workOf(call, first.stream, signal)));
+    };
+    await traced(call, first.stream, infos, run);
   } catch (cause) {
     throw new HandlerError(call.consumer, first, cause);
   }
+}
+
+/** Runs a handler, in a span if somebody takes traces. */
+function traced(
+  { tracer, consumer, attempt }: HandlerCall,
+  stream: string,
+  events: readonly EventInfo[],
+  run: () => Promise<void>,
+): Promise<void> {
+  return tracer === undefined
+    ? run()
+    : inHandlerSpan(tracer, { stream, consumer: consumer.name, attempt, events }, run);
 }
 
 function decode(consumer: Consumer, entry: Entry): Event {

@@ -1,6 +1,6 @@
 import { encodeJson } from "@events-pipeline/common";
 import { currentCause } from "@events-pipeline/common/event-cause";
-import { isSpanContextValid, trace } from "@opentelemetry/api";
+import { activeTraceLabels } from "@events-pipeline/common/tracing";
 import { Buffer } from "node:buffer";
 import type { Metadata } from "./send_options.ts";
 
@@ -19,22 +19,12 @@ export function encodeMetadata(given: Metadata, what: string): string {
       throw new TypeError(`Cannot send ${what}: metadata '${key}' is a ${typeof value} and must be text`);
     }
   }
-  const text = encodeJson({ ...labelsOfCause(), ...traceContext(), ...given });
+  const text = encodeJson({ ...labelsOfCause(), ...activeTraceLabels(), ...given });
   const bytes = Buffer.byteLength(text);
   if (bytes > MAX_METADATA_BYTES) {
     throw new TypeError(`Cannot send ${what}: its metadata has ${bytes} bytes and may have ${MAX_METADATA_BYTES}`);
   }
   return text;
-}
-
-/** The active span, as W3C Trace Context (https://www.w3.org/TR/trace-context/) writes it. */
-function traceContext(): Metadata {
-  const span = trace.getActiveSpan()?.spanContext();
-  if (span === undefined || !isSpanContextValid(span)) return {};
-  const flags = span.traceFlags.toString(16).padStart(2, "0");
-  const tracestate = span.traceState?.serialize();
-  // An event's trace state belongs to its trace parent, also when it is none.
-  return { traceparent: `00-${span.traceId}-${span.spanId}-${flags}`, tracestate: tracestate || undefined };
 }
 
 /** What an event that is sent inside a handler has from the event handled. */

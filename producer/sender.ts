@@ -7,6 +7,7 @@ import { type AmbientTransaction, ambientTransaction } from "./ambient.ts";
 import { insertAtOnce } from "./insert_at_once.ts";
 import { encodeMetadata } from "./metadata.ts";
 import { insertOutboxRows, type OutboxRows } from "./outbox_insert.ts";
+import { inSendSpan } from "./send_span.ts";
 import type { SendEventOptions, SendEventsOptions, SendOptions } from "./send_options.ts";
 
 /** Sends one event: see `sendEvent` of the package's main entry, whose rules hold for every library. */
@@ -73,18 +74,24 @@ async function send<Pool, Tx>(
     : ambientTarget(ambient, options, what);
   const stream = parseStreamName(options.stream);
   const payloads = events.map((event) => encodePayload(event, maxPayloadBytes));
-  const metadata = encodeMetadata(options.metadata ?? {}, what);
-  if (events.length === 0) return [];
-  const eventIds = events.map(() => uuidV7());
-  const rows: OutboxRows = { stream, metadata, eventIds, types: events.map((event) => event.type), payloads };
-  try {
-    if (target.kind === "transaction") await insertOutboxRows(target.driver, target.tx, rows);
-    else await insertAtOnce(target.driver, target.pool, rows, { waitMs: connectionWaitMs, what });
-  } catch (error) {
-    const said = explained(error, what);
-    if (ambient !== undefined && target.kind === "transaction") ambient.failure ??= { error: said };
-    throw said;
+  const labels = (): string => encodeMetadata(options.metadata ?? {}, what);
+  if (events.length === 0) {
+    labels();
+    return [];
   }
+  const eventIds = events.map(() => uuidV7());
+  const types = events.map((event) => event.type);
+  await inSendSpan({ stream, eventIds, types }, async () => {
+    const rows: OutboxRows = { stream, metadata: labels(), eventIds, types, payloads };
+    try {
+      if (target.kind === "transaction") await insertOutboxRows(target.driver, target.tx, rows);
+      else await insertAtOnce(target.driver, target.pool, rows, { waitMs: connectionWaitMs, what });
+    } catch (error) {
+      const said = explained(error, what);
+      if (ambient !== undefined && target.kind === "transaction") ambient.failure ??= { error: said };
+      throw said;
+    }
+  });
   return eventIds;
 }
 

@@ -13,6 +13,7 @@ import {
 } from "./publisher_checkpoint.ts";
 import { repairStream } from "./repair.ts";
 import type { Repair } from "./repair_report.ts";
+import { RoundSpan } from "./round_span.ts";
 import type { SettledIds } from "./settled_ids.ts";
 
 /** The steps of a round at which a fault is of interest. */
@@ -85,16 +86,19 @@ type Committing =
 export async function publishRound(context: RoundContext, stream: string): Promise<RoundOutcome> {
   const { sql, settledIds, atStep } = context;
   const settled = settledIds.settled;
+  const span = RoundSpan.begin(stream);
   let outcome: Committing;
   try {
-    outcome = await transaction(sql, { isolation: "REPEATABLE READ" }, (tx) => publishIn(tx, context, stream));
+    outcome = await transaction(sql, { isolation: "REPEATABLE READ" }, (tx) => publishIn(tx, context, stream, span));
   } catch (error) {
     // Another publisher committed between this snapshot and the lock.
     if (error instanceof Error && "code" in error && error.code === SERIALIZATION_FAILURE) return { kind: "busy" };
+    span?.end(0, { error });
     throw error;
   }
   await atStep?.("after commit");
   if (outcome.kind !== "published") return { kind: outcome.kind };
+  span?.end(outcome.events, outcome.failure);
   settledIds.raise(stream, settled, outcome.upTo);
   if (outcome.failure !== undefined) throw outcome.failure.error;
   return { kind: "published", events: outcome.events, drained: outcome.upTo === undefined };
@@ -102,7 +106,12 @@ export async function publishRound(context: RoundContext, stream: string): Promi
 
 const SERIALIZATION_FAILURE = "40001";
 
-async function publishIn(tx: TransactionSql, context: RoundContext, stream: string): Promise<Committing> {
+async function publishIn(
+  tx: TransactionSql,
+  context: RoundContext,
+  stream: string,
+  span: RoundSpan | undefined,
+): Promise<Committing> {
   const { limits, settledIds, sessionLimits } = context;
   // In one go. If the lock is had, nobody has changed the checkpoint since the snapshot, so the rows fit it.
   const [locked, first] = await Promise.all([
@@ -113,6 +122,7 @@ async function publishIn(tx: TransactionSql, context: RoundContext, stream: stri
   const fits = settledIds.sameServer(locked.incarnation);
   return await publishBatches(tx, context, stream, {
     locked,
+    span,
     first: fits ? first : await readUnpublished(tx, stream, "0", limits),
   });
 }
@@ -120,13 +130,14 @@ async function publishIn(tx: TransactionSql, context: RoundContext, stream: stri
 interface Begun {
   readonly locked: LockedStream;
   readonly first: OutboxBatch;
+  readonly span: RoundSpan | undefined;
 }
 
 async function publishBatches(
   tx: TransactionSql,
   context: RoundContext,
   stream: string,
-  { locked, first }: Begun,
+  { locked, first, span }: Begun,
 ): Promise<Committing> {
   const { redis, replicaWait, limits, atStep } = context;
   const clock = (since: number): number => locked.nowMs + Math.floor(performance.now() - since);
@@ -163,6 +174,7 @@ async function publishBatches(
       const marked = markPublished(tx, rows, entries.map((entry) => entry.entryId));
       marked.catch(() => {}); // It is awaited with the others.
       marking.push(marked);
+      span?.add(rows);
       checkpoint = entries.at(-1)!.entryId;
       events += entries.length;
       upTo = last.id;
