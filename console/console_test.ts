@@ -27,7 +27,7 @@ Deno.test("the console shows every page, escaped, under a strict policy", async 
     "/events": "Name a stream",
     [`/events?stream=${encodeURIComponent(stream)}&type=NoteTaken`]: eventId,
     [`/events?stream=${encodeURIComponent(stream)}&since=2999-01-01`]: "no such event",
-    [`/events/${eventId}`]: "not reached",
+    [`/events/${eventId}`]: "has not come to it",
     "/schemas": "WidgetCreated",
     "/schemas/WidgetCreated": "&quot;properties&quot;",
     "/archive": "whole",

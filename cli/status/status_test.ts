@@ -127,12 +127,12 @@ Deno.test("findStalls() names consumers that fail, stand still or are not run, a
     return { ...consumer, lag: { events, seconds: events === 0 ? undefined : seconds! + 3_600 } };
   });
   const stalls = findStalls({ ...overview, at: overview.at + 3_600_000, consumers }, 60);
-  assertEquals(stalls.map((stall) => stall.replace(/ \(.*/, "").replace(stream, "S")), [
+  assertEquals(stalls.map((stall) => stall.reason.replace(/ \(.*/, "").replace(stream, "S")), [
     ...["failing", "still", "stopped", "archive of S: 2 faults were found: 'deno task archive verify' names them"],
   ]);
-  assertMatch(stalls[0]!, /fails on event \S+ for 2 h, 9 attempts: No such owner$/);
-  assertMatch(stalls[1]!, /runs, and has not moved for 60 min: 3 events wait, the first for 60 min$/);
-  assertMatch(stalls[2]!, /no process runs it, and 3 events wait/);
+  assertMatch(stalls[0]!.reason, /fails on event \S+ for 2 h, 9 attempts: No such owner$/);
+  assertMatch(stalls[1]!.reason, /runs, and has not moved for 60 min: 3 events wait, the first for 60 min$/);
+  assertMatch(stalls[2]!.reason, /no process runs it, and 3 events wait/);
 });
 
 Deno.test("status --watch shows it again and again, and Ctrl-C ends it with 0", async () => {
@@ -154,6 +154,10 @@ Deno.test("status refuses a wrong flag with 2, and says which server does not an
   const wrong = await status(pipeline, "--stalled-after", "soon");
   assertEquals(wrong.code, 2);
   assertStringIncludes(wrong.stderr, "--stalled-after must be a whole number of seconds");
+  await send(pipeline, 2);
+  const withoutRedis = await status({ ...pipeline, redisUrl: "redis://127.0.0.1:1" });
+  assertEquals([withoutRedis.code, withoutRedis.stderr], [1, ""]);
+  assertMatch(withoutRedis.stdout, /\nRedis: no answer\n\nSTREAM [^]* 2 [^]*\nStalled:\n {2}Redis: .*ECONNREFUSED/);
   const away = await status({ ...pipeline, databaseUrl: "postgres://app:secret@127.0.0.1:1/x" });
   assertEquals([away.code, away.stdout], [1, ""]);
   assertMatch(away.stderr, /^deno task status: .*127\.0\.0\.1:1/);
