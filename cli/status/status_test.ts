@@ -135,6 +135,47 @@ Deno.test("findStalls() names consumers that fail, stand still or are not run, a
   assertMatch(stalls[2]!.reason, /no process runs it, and 3 events wait/);
 });
 
+Deno.test("findStalls() names an archive that is late, with or without an archiver, and a Redis that is full or evicts", () => {
+  const archive = {
+    stream: "s",
+    owner: undefined,
+    checkpoint: "0-0",
+    lag: { events: 3, seconds: 901 },
+    verification: undefined,
+  };
+  const overview: Overview = {
+    at: 0,
+    daemons: { publisher: 1, consumer: 1, archiver: 1 },
+    memory: { used: 81, limit: 100, policy: "noeviction" },
+    redisFault: undefined,
+    streams: [],
+    consumers: [],
+    archives: [
+      archive,
+      { ...archive, stream: "t", owner: "o" },
+      { ...archive, stream: "in time", lag: { events: 3, seconds: 900 } },
+      { ...archive, stream: "at the end", lag: { events: 0, seconds: undefined } },
+    ],
+  };
+  assertEquals(findStalls(overview, 60), [
+    { stage: "redis", reason: "Redis: 81 % of maxmemory is in use, so the publisher slows down" },
+    {
+      stage: "archiver",
+      reason: "archive of s: 3 events wait, the first for 15 min: no archiver has the stream",
+    },
+    {
+      stage: "archiver",
+      reason: "archive of t: 3 events wait, the first for 15 min: an archiver has the stream: its log says why",
+    },
+  ]);
+  const redisStalls = (memory: Overview["memory"]) => findStalls({ ...overview, memory, archives: [] }, 60);
+  assertEquals(redisStalls({ used: 80, limit: 100, policy: "noeviction" }), []);
+  assertMatch(
+    redisStalls({ used: 1, limit: 100, policy: "allkeys-lru" })[0]!.reason,
+    /allkeys-lru, which deletes streams/,
+  );
+});
+
 Deno.test("status --watch shows it again and again, and Ctrl-C ends it with 0", async () => {
   await using pipeline = await testPipeline();
   const { databaseUrl, redisUrl } = pipeline;
