@@ -15,13 +15,15 @@ Deno.test("deno task archive, with the permissions of its task, serves health an
   await using pipeline = await archivedPipeline({ store });
   const { sql, stream } = pipeline;
   const monitor = `127.0.0.1:${freePort()}`;
+  let output = "";
   const start = () =>
     startDaemon("archive", {
       environment: {
         ...{ DATABASE_URL: pipeline.databaseUrl, REDIS_URL: pipeline.redisUrl, MONITOR_ADDRESS: monitor },
         ...{ ...bucket.environment, AWS_ENDPOINT_URL_S3: proxy.url.replace(/\/$/, "") },
-        ...{ ARCHIVE_STREAM_LIMITS: `${stream}=age:0.1`, ARCHIVE_S3_TIMEOUT_SECONDS: "600", LOG_LEVEL: "warn" },
+        ...{ ARCHIVE_STREAM_LIMITS: `${stream}=age:0.1`, ARCHIVE_S3_TIMEOUT_SECONDS: "600" },
       },
+      onOutput: (text) => output += text,
       onFailure: console.error,
     });
   const ask = async (path: string): Promise<{ status: number; text: string }> => {
@@ -52,6 +54,7 @@ Deno.test("deno task archive, with the permissions of its task, serves health an
   assertEquals(await daemon.ended, 0);
   assertEquals([await pipeline.archived(), await recorded()], [30, false]);
 
+  output = "";
   daemon = await start();
   await until(
     "it is there",
@@ -63,7 +66,7 @@ Deno.test("deno task archive, with the permissions of its task, serves health an
   await until("a PUT is under way", recorded);
   daemon.kill("SIGTERM");
   const begun = Date.now();
-  await new Promise((resolve) => setTimeout(resolve, 100)); // Two signals at once may be one.
+  await until("it has heard the first", () => output.includes("Stopping")); // Two signals at once may be one.
   daemon.kill("SIGTERM");
   assertEquals(await daemon.ended, 0);
   assert(Date.now() - begun < 300_000);

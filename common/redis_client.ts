@@ -116,8 +116,10 @@ export class RedisClient {
     this.#waiting.add(late.reject);
     try {
       return await Promise.race([sending.result, late.promise]);
+    } catch (error) {
+      sending.revoke();
+      throw error;
     } finally {
-      sending.revoke(); // When it has been answered, that changes nothing.
       this.#waiting.delete(late.reject);
       clearTimeout(timer);
     }

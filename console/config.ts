@@ -2,6 +2,7 @@ import { archiveUrlSetting, storeSettings } from "@events-pipeline/archiver";
 import type { MonitorAddress } from "@events-pipeline/common/monitor";
 import {
   consumerDatabaseUrlSetting,
+  countSetting,
   databaseUrlSetting,
   logFormatSetting,
   logLevelSetting,
@@ -59,6 +60,7 @@ export const consoleCommand = {
     CONSOLE_TOKEN: tokenSetting,
     CONSOLE_PROXY_HEADER: headerSetting,
     CONSOLE_MASK: maskSetting,
+    CONSOLE_STALLED_SECONDS: countSetting("How many seconds something may wait until it counts as stalled", 60),
     ARCHIVE_URL: archiveUrlSetting("its segments are not listed"),
     ...storeSettings,
     LOG_LEVEL: logLevelSetting,

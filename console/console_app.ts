@@ -6,10 +6,10 @@ import { html } from "hono/html";
 import type { Access } from "./access.ts";
 import { serveActions } from "./actions.ts";
 import { serveAssets } from "./assets.ts";
-import type { Sources } from "./facts.ts";
 import { FlowReader } from "./flow.ts";
 import { guard } from "./guard.ts";
 import { page } from "./layout.ts";
+import type { Sources } from "./sources.ts";
 import type { Mask } from "./mask.ts";
 import { serveActionsPage } from "./pages/actions_page.ts";
 import { serveArchive } from "./pages/archive_page.ts";
@@ -23,6 +23,8 @@ import type { PageFrame } from "./layout.ts";
 
 /** What a console is made of. */
 export interface ConsoleOptions extends Sources {
+  /** How long something may wait before it counts as stalled, in seconds. */
+  readonly stalledSeconds: number;
   readonly access: Access;
   /** Whether it is reached by this machine alone: then requests for other host names are refused. */
   readonly loopback: boolean;
@@ -51,7 +53,7 @@ export type ConsoleApp = Hono<ConsoleEnv>;
 /** Makes the console: its `fetch` answers requests. */
 export function consoleApp(options: ConsoleOptions): ConsoleApp {
   const app: ConsoleApp = new Hono<ConsoleEnv>();
-  const flow = new FlowReader(options);
+  const flow = new FlowReader(options, options.stalledSeconds);
   guard(app, options);
   serveAssets(app);
   serveOverview(app, options, flow);

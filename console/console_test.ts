@@ -27,7 +27,7 @@ Deno.test("the console shows every page, escaped, under a strict policy", async 
     "/events": "Name a stream",
     [`/events?stream=${encodeURIComponent(stream)}&type=NoteTaken`]: eventId,
     [`/events?stream=${encodeURIComponent(stream)}&since=2999-01-01`]: "no such event",
-    [`/events/${eventId}`]: "not reached",
+    [`/events/${eventId}`]: "has not come to it",
     "/schemas": "WidgetCreated",
     "/schemas/WidgetCreated": "&quot;properties&quot;",
     "/archive": "whole",
@@ -166,6 +166,24 @@ Deno.test("the console tells live figures, and stops while somebody looks", asyn
   assertEquals(flow.stalls.map(({ stage }: { stage: string }) => stage), ["consumers"]);
   await fixture[Symbol.asyncDispose]();
   while (!(await reader.read()).done);
+});
+
+Deno.test("the console leafs through 500 consumers", async () => {
+  await using fixture = await consoleFixture();
+  const { pipeline: { sql, stream }, url } = fixture;
+  await sql`
+    INSERT INTO events.stream_lease (stream_name, role)
+    SELECT ${stream}, 'consumer:c' || to_char(g, 'FM000') FROM generate_series(1, 499) AS g`;
+  const seen = new Set<string>();
+  let path: string | undefined = "/consumers";
+  for (let pages = 0; path !== undefined; pages++) {
+    assert(pages < 10);
+    const text: string = await textOf(fetch(url + path));
+    assertStringIncludes(text, "500 in all");
+    for (const [, name] of text.matchAll(/<strong>([^<]+)<\/strong>/g)) seen.add(name!);
+    path = /<a[^>]* href="(\/consumers\?[^"]*after=[^"]+)"/.exec(text)?.[1]?.replaceAll("&amp;", "&");
+  }
+  assertEquals(seen.size, 500);
 });
 
 Deno.test("the console leafs through 10,000 dead letters", async () => {

@@ -1,6 +1,5 @@
 import { transaction } from "@events-pipeline/common/transaction";
 import type { Sql } from "postgres";
-import type { ConsoleOptions } from "./console_app.ts";
 
 /** How long a search may take. */
 const SEARCH_MS = 5_000;
@@ -16,6 +15,7 @@ export interface FoundEvent {
 
 /** An event with all that the outbox has of it. */
 export interface WholeEvent extends FoundEvent {
+  readonly payloadBytes: number;
   readonly stream: string;
   readonly entryId: string | null;
   /** JSON text. */
@@ -67,67 +67,9 @@ export async function readEvent(outbox: Sql, id: string): Promise<WholeEvent | u
     tx<WholeEvent[]>`
       SELECT event_id AS id, event_type AS type, stream_name AS stream, stream_position::float8 AS position,
              created_at AS "createdAt", published_at AS "publishedAt", stream_entry_id AS "entryId",
-             payload::text, metadata::text
+             payload_bytes AS "payloadBytes", payload::text, metadata::text
       FROM events.outbox_event WHERE event_id = ${id} LIMIT 1`);
   return event;
-}
-
-/** A part of an event's way. */
-export interface Hop {
-  readonly what: string;
-  /** When it was done; `undefined` if it was not, or nobody knows when. */
-  readonly at: Date | undefined;
-  readonly detail: string;
-}
-
-/** Tells how far an event has come. */
-export async function traceEvent(
-  { outbox, sql }: Pick<ConsoleOptions, "outbox" | "sql">,
-  event: WholeEvent,
-): Promise<Hop[]> {
-  const { id, stream, position } = event;
-  const [archived, readers] = await Promise.all([
-    outbox<{ at: number }[]>`
-      SELECT split_part(checkpoint, '-', 2)::float8 AS at FROM events.stream_lease
-      WHERE stream_name = ${stream} AND role = 'archiver'`,
-    sql<ReaderRow[]>`
-      SELECT r.consumer, split_part(r.checkpoint, '-', 2)::float8 AS at, p.processed_at AS handled,
-             d.created_at AS dead, d.reason
-      FROM (SELECT substr(role, length('consumer:') + 1) AS consumer, checkpoint FROM events.stream_lease
-            WHERE stream_name = ${stream} AND role LIKE 'consumer:%') r
-      LEFT JOIN events.processed_event p ON p.consumer_name = r.consumer AND p.event_id = ${id}
-      LEFT JOIN events.dead_letter d ON d.consumer_name = r.consumer AND d.event_id = ${id}
-      ORDER BY 1 LIMIT 200`,
-  ]);
-  const isPast = (checkpoint: number): boolean => position !== null && checkpoint >= position;
-  return [
-    { what: "Sent", at: event.createdAt, detail: "in the outbox" },
-    { what: "Published", at: event.publishedAt ?? undefined, detail: event.entryId ?? "waits in the outbox" },
-    ...readers.map(({ consumer, at, handled, dead, reason }): Hop => ({
-      what: consumer,
-      at: dead ?? handled ?? undefined,
-      detail: dead !== null
-        ? `set aside: ${reason}`
-        : handled !== null
-        ? "handled"
-        : isPast(at)
-        ? "passed over: not one of its types, or handled long ago"
-        : "not reached",
-    })),
-    ...archived.map(({ at }): Hop => ({
-      what: "Archiver",
-      at: undefined,
-      detail: isPast(at) ? "archived; when, its segment tells" : "not reached",
-    })),
-  ];
-}
-
-interface ReaderRow {
-  readonly consumer: string;
-  readonly at: number;
-  readonly handled: Date | null;
-  readonly dead: Date | null;
-  readonly reason: string | null;
 }
 
 /** Runs a query that may not take long. */

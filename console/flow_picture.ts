@@ -19,7 +19,7 @@ export function flowTexts(flow: Flow): Readonly<Record<Stage, readonly [string, 
     publisher: [rate(flow.publishRate), `${number(flow.streams)} streams`],
     redis: [flow.entries === undefined ? "no answer" : `${number(flow.entries)} entries`, ""],
     consumers: [
-      `${rate(flow.handleRate)}, lag ${flow.consumerLag === undefined ? "unknown" : number(flow.consumerLag)}`,
+      `${rate(flow.handleRate)}, lag ${number(flow.consumerLag)}`,
       `${number(flow.consumers)} consumers, ${number(flow.deadLetters)} dead letters`,
     ],
     archiver: [rate(flow.archiveRate), `lag ${number(flow.archiverLag)}`],
@@ -29,7 +29,7 @@ export function flowTexts(flow: Flow): Readonly<Record<Stage, readonly [string, 
 /** The flow as a picture; a stage that stands still is red, and says so. */
 export function flowPicture(flow: Flow): Html {
   const texts = flowTexts(flow);
-  const stalled = new Set(flow.stalls.map(({ stage }) => stage));
+  const stalled = new Set<Stage>(flow.stalls.map(({ stage }) => stage));
   const said = BOXES.map(({ stage, title }) => `${title}: ${texts[stage].filter((text) => text !== "").join(", ")}`);
   return html`<svg class="flow" viewBox="0 0 970 230" role="img" aria-labelledby="flow-title flow-text">
 <title id="flow-title">From the outbox to consumers and archive</title><desc id="flow-text">${said.join(". ")}</desc>

@@ -76,6 +76,7 @@ async function serve({ stop }: Shutdown): Promise<void> {
     ...{ outbox, sql, redis, events, store, logger },
     access: new Access(accessOptions),
     allowActions: flags["allow-actions"],
+    stalledSeconds: settings.CONSOLE_STALLED_SECONDS,
     mask: maskOf(settings.CONSOLE_MASK),
   }));
   logger.info("Serving the console", { url, actions: flags["allow-actions"] });

@@ -230,18 +230,26 @@ export async function readBackloggedStreams(sql: Sql, known: readonly StreamFloo
 export interface Backlog {
   /** The stream. */
   readonly stream: string;
-  /** Unpublished rows, counted up to a million. */
+  /** Unpublished rows, counted up to a limit. */
   readonly rows: number;
   /** How long the oldest of them has waited, in seconds. */
   readonly seconds: number;
 }
 
-/** Measures the backlog of streams. It counts, so it is for people and boards, not for every round. */
-export async function readBacklogs(sql: Sql, known: readonly StreamFloor[]): Promise<readonly Backlog[]> {
+/**
+ * Measures the backlog of streams. It counts, so it is for people and boards, not for every round.
+ *
+ * @param limit how many rows are counted of each stream @default a million
+ */
+export async function readBacklogs(
+  sql: Sql,
+  known: readonly StreamFloor[],
+  limit: number = 1_000_000,
+): Promise<readonly Backlog[]> {
   const rows = await sql<{ stream: string; rows: number; seconds: number }[]>`
     SELECT k.stream,
            (SELECT count(*)::int FROM (SELECT FROM events.outbox_event o
-              WHERE o.published_at IS NULL AND o.stream_name = k.stream AND o.id > k.floor LIMIT 1000000) AS waiting) AS rows,
+              WHERE o.published_at IS NULL AND o.stream_name = k.stream AND o.id > k.floor LIMIT ${limit}) AS waiting) AS rows,
            coalesce((SELECT extract(epoch FROM clock_timestamp() - o.created_at) FROM events.outbox_event o
               WHERE o.published_at IS NULL AND o.stream_name = k.stream AND o.id > k.floor
               ORDER BY o.id LIMIT 1), 0)::float8 AS seconds

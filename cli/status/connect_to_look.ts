@@ -6,7 +6,7 @@ import type { OverviewSources } from "./overview.ts";
 import type { servers } from "./status_config.ts";
 
 /** Who looks does not want to wait long, in milliseconds. */
-const ANSWER_MS = 10_000;
+const ANSWER_MS = 5_000;
 
 /**
  * Connects to the servers of a pipeline, for a program that only looks.

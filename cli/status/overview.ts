@@ -1,16 +1,14 @@
+import { describeError } from "@events-pipeline/common/logger";
 import { compareEntryIds, parseEntryId, ZERO_ENTRY_ID } from "@events-pipeline/common";
 import type { RedisConnection } from "@events-pipeline/common/redis";
 import { readVerifications, type RecordedVerification } from "@events-pipeline/archiver";
 import { type ConsumerStatus, readConsumers } from "@events-pipeline/consumer/control";
-import {
-  type Backlog,
-  readBackloggedStreams,
-  readBacklogs,
-  readMemory,
-  type RedisMemory,
-} from "@events-pipeline/publisher";
+import { readBackloggedStreams, readBacklogs, readMemory, type RedisMemory } from "@events-pipeline/publisher";
 import type { Sql } from "postgres";
 import { type EntryTimes, readEntryTimes, readRedisStreams, type RedisStream } from "./redis_streams.ts";
+
+/** How many unpublished rows of a stream are counted, so that a long backlog costs no more. */
+export const COUNTED_ROWS = 100_000;
 
 /** What an overview is read from. */
 export interface OverviewSources {
@@ -34,17 +32,17 @@ export interface Lag {
 export interface StreamOverview {
   /** The stream. */
   readonly stream: string;
-  /** Events a second, over the last minute. */
+  /** Events a second, over the last minute; 0 when Redis does not answer. */
   readonly rate: number;
-  /** Unpublished rows, counted up to a million. */
+  /** Unpublished rows, counted up to {@linkcode COUNTED_ROWS}. */
   readonly unpublished: number;
   /** How long the oldest of them has waited, in seconds; 0 when there is none. */
   readonly unpublishedSeconds: number;
   /** The entry id of the last event; `0-0` when there is none. */
   readonly lastId: string;
-  /** Entries that Redis holds. */
-  readonly entries: number;
-  /** Bytes that they take; `undefined` when the user may not ask. */
+  /** Entries that Redis holds; `undefined` when it does not answer. */
+  readonly entries: number | undefined;
+  /** Bytes that they take; `undefined` when Redis does not answer, or the user may not ask. */
   readonly bytes: number | undefined;
   /** Up to where everybody has read, and who has read least; `undefined` when nothing is in the stream. */
   readonly floor: { readonly entryId: string; readonly heldBy: string } | undefined;
@@ -81,8 +79,10 @@ export interface Overview {
   readonly at: number;
   /** How many connections each kind of daemon has to its database. */
   readonly daemons: Readonly<Record<DaemonKind, number>>;
-  /** How full Redis is. */
-  readonly memory: RedisMemory;
+  /** How full Redis is; `undefined` when it does not answer. */
+  readonly memory: RedisMemory | undefined;
+  /** Why Redis does not answer; `undefined` when it does. Places in streams are then those of the publisher's checkpoint. */
+  readonly redisFault: string | undefined;
   /** By name. */
   readonly streams: readonly StreamOverview[];
   /** By name. */
@@ -96,35 +96,33 @@ export interface Overview {
  * consumers, and Redis in three commands a stream and one for each reader that is behind, all of them at once. It may be read as
  * `events_observer`.
  *
- * @throws {Error} a server does not answer, or refuses
+ * @throws {Error} PostgreSQL does not answer, or refuses
  */
 export async function readOverview({ sql, consumerSql, redis }: OverviewSources): Promise<Overview> {
   const apart = consumerSql !== sql;
-  const [{ backlogged }, leases, readers, losses, verifications, consumers, memory, daemons, consumerDaemons] =
-    await Promise.all([
+  const [{ backlogged }, leases, readers, losses, verifications, consumers, daemons, consumerDaemons] = await Promise
+    .all([
       readBackloggedStreams(sql, []),
       readLeases(sql),
       apart ? readLeases(consumerSql) : [],
       readLosses(sql),
       readVerifications(sql),
       readConsumers(consumerSql),
-      readMemory(redis),
       readDaemons(sql),
       apart ? readDaemons(consumerSql) : undefined,
     ]);
-  const names = new Set([...backlogged.map(({ stream }) => stream), ...leases.map(({ stream }) => stream)]);
-  const streams = [...names].sort();
-  const [backlogs, inRedis] = await Promise.all([
-    readBacklogs(sql, backlogged.map(({ stream }) => ({ stream, floor: "0" }))),
-    readRedisStreams(redis, streams, daemons.at),
-  ]);
+  const streams = [...new Set([...backlogged, ...leases].map(({ stream }) => stream))].sort();
   const archivers = leases.filter(({ role }) => role === "archiver");
-  const lastId = (stream: string): string => inRedis.get(stream)?.lastId ?? ZERO_ENTRY_ID;
-  const times = await readEntryTimes(
-    redis,
-    [...consumers, ...archivers].filter(({ stream, checkpoint }) => compareEntryIds(checkpoint, lastId(stream)) < 0),
+  const published = new Map(
+    leases.filter(({ role }) => role === "publisher").map(({ stream, checkpoint }) => [stream, checkpoint]),
   );
-  const lagOf = (reader: Reader): Lag => lag(reader, lastId(reader.stream), times, daemons.at);
+  const [backlogs, inRedis] = await Promise.all([
+    readBacklogs(sql, backlogged.map(({ stream }) => ({ stream, floor: "0" })), COUNTED_ROWS),
+    readFromRedis(redis, streams, [...consumers, ...archivers], daemons.at),
+  ]);
+  const lastId = (stream: string): string =>
+    (inRedis.fault === undefined ? inRedis.streams.get(stream)?.lastId : published.get(stream)) ?? ZERO_ENTRY_ID;
+  const lagOf = (reader: Reader): Lag => lag(reader, lastId(reader.stream), inRedis.times, daemons.at);
   const floors = lowest([...leases, ...readers]);
   const waiting = new Map(backlogs.map((backlog) => [backlog.stream, backlog]));
   const verified = new Map(verifications.map((verification) => [verification.stream, verification]));
@@ -135,10 +133,24 @@ export async function readOverview({ sql, consumerSql, redis }: OverviewSources)
       consumer: (consumerDaemons ?? daemons).consumer,
       archiver: daemons.archiver,
     },
-    memory,
-    streams: streams.map((stream) =>
-      streamOverview(stream, inRedis.get(stream), waiting.get(stream), floors.get(stream), losses.get(stream))
-    ),
+    memory: inRedis.memory,
+    redisFault: inRedis.fault,
+    streams: streams.map((stream) => {
+      const backlog = waiting.get(stream);
+      const here = inRedis.streams.get(stream);
+      const floor = floors.get(stream);
+      return {
+        stream,
+        rate: here?.rate ?? 0,
+        unpublished: backlog?.rows ?? 0,
+        unpublishedSeconds: Math.max(0, backlog?.seconds ?? 0),
+        lastId: lastId(stream),
+        entries: inRedis.fault === undefined ? here?.entries ?? 0 : undefined,
+        bytes: here?.bytes,
+        floor: floor && { entryId: floor.checkpoint, heldBy: floor.role },
+        lost: losses.get(stream) ?? 0,
+      };
+    }),
     consumers: consumers.map((consumer) => ({ ...consumer, lag: lagOf(consumer) })),
     archives: archivers.map((archiver) => ({
       stream: archiver.stream,
@@ -202,22 +214,27 @@ function lag(reader: Reader, lastId: string, times: EntryTimes, at: number): Lag
   return { events, seconds: since === undefined ? undefined : Math.max(0, at - since) / 1_000 };
 }
 
-function streamOverview(
-  stream: string,
-  inRedis: RedisStream | undefined,
-  backlog: Backlog | undefined,
-  floor: LeaseRow | undefined,
-  lost: number = 0,
-): StreamOverview {
-  return {
-    stream,
-    rate: inRedis?.rate ?? 0,
-    unpublished: backlog?.rows ?? 0,
-    unpublishedSeconds: backlog?.seconds ?? 0,
-    lastId: inRedis?.lastId ?? ZERO_ENTRY_ID,
-    entries: inRedis?.entries ?? 0,
-    bytes: inRedis?.bytes,
-    floor: floor === undefined || inRedis === undefined ? undefined : { entryId: floor.checkpoint, heldBy: floor.role },
-    lost,
-  };
+interface FromRedis {
+  readonly fault: string | undefined;
+  readonly memory: RedisMemory | undefined;
+  readonly streams: ReadonlyMap<string, RedisStream>;
+  readonly times: EntryTimes;
+}
+
+/** What Redis tells. Where it does not answer, that is a part of what goes on. */
+async function readFromRedis(
+  redis: RedisConnection,
+  names: readonly string[],
+  readers: readonly Reader[],
+  now: number,
+): Promise<FromRedis> {
+  try {
+    const [memory, streams] = await Promise.all([readMemory(redis), readRedisStreams(redis, names, now)]);
+    const behind = readers.filter(({ stream, checkpoint }) =>
+      compareEntryIds(checkpoint, streams.get(stream)?.lastId ?? ZERO_ENTRY_ID) < 0
+    );
+    return { fault: undefined, memory, streams, times: await readEntryTimes(redis, behind) };
+  } catch (error) {
+    return { fault: describeError(error), memory: undefined, streams: new Map(), times: { after: () => undefined } };
+  }
 }

@@ -1,7 +1,7 @@
 import { parseEntryId } from "@events-pipeline/common";
 import { evictsStreams, usedShare } from "@events-pipeline/publisher";
 import type { ArchiveOverview, ConsumerOverview, Overview, StreamOverview } from "./overview.ts";
-import { duration } from "./quantities.ts";
+import { duration, rowCount } from "./quantities.ts";
 
 /** An archiver writes a segment when it is full or old, which by default is 10 minutes: it may be behind for so long, in seconds. */
 const SEGMENT_SECONDS = 900;
@@ -9,23 +9,37 @@ const SEGMENT_SECONDS = 900;
 /** The share of Redis's `maxmemory` above which the publisher slows down. */
 const MEMORY_SHARE = 0.8;
 
+/** The stages of a pipeline that can stall. */
+export type Stage = "publisher" | "redis" | "consumers" | "archiver";
+
+/** Something that does not go on. */
+export interface Stall {
+  /** Where. */
+  readonly stage: Stage;
+  /** What, and why, in words. */
+  readonly reason: string;
+}
+
 /**
- * Says in words what does not go on, and why as far as it can be seen. A paused consumer is no stall, since somebody wanted it, and neither is a long
+ * Says what does not go on, and why as far as it can be seen. A paused consumer is no stall, since somebody wanted it, and neither is a long
  * backlog that gets shorter.
  *
  * @param afterSeconds how long something may wait before it counts
  */
-export function findStalls(overview: Overview, afterSeconds: number): readonly string[] {
+export function findStalls(overview: Overview, afterSeconds: number): readonly Stall[] {
   const archiveSeconds = Math.max(afterSeconds, SEGMENT_SECONDS);
+  const at = (stage: Stage) => (reason: string): Stall => ({ stage, reason });
   return [
-    ...memoryStalls(overview),
-    ...overview.streams.flatMap((stream) => streamStalls(stream, overview, afterSeconds)),
-    ...overview.consumers.flatMap((consumer) => consumerStalls(consumer, overview, afterSeconds)),
-    ...overview.archives.flatMap((archive) => archiveStalls(archive, archiveSeconds)),
+    ...redisStalls(overview).map(at("redis")),
+    ...overview.streams.flatMap((stream) => streamStalls(stream, overview, afterSeconds)).map(at("publisher")),
+    ...overview.consumers.flatMap((consumer) => consumerStalls(consumer, overview, afterSeconds)).map(at("consumers")),
+    ...overview.archives.flatMap((archive) => archiveStalls(archive, archiveSeconds)).map(at("archiver")),
   ];
 }
 
-function memoryStalls({ memory }: Overview): string[] {
+function redisStalls({ memory, redisFault }: Overview): string[] {
+  if (redisFault !== undefined) return [`Redis: ${redisFault}`];
+  if (memory === undefined) return [];
   const share = usedShare(memory);
   const used = `${Math.round(share * 100)} % of maxmemory is in use`;
   if (evictsStreams(memory)) {
@@ -41,12 +55,17 @@ function streamStalls(stream: StreamOverview, { at, daemons }: Overview, afterSe
     ? "no publisher is connected to the database"
     : "a publisher is running: its log and its health say why";
   return [
-    `${stream.stream}: nothing is published, and the oldest of ${stream.unpublished} rows has waited for ` +
+    `${stream.stream}: nothing is published, and the oldest of ${rowCount(stream.unpublished)} rows has waited for ` +
     `${duration(stream.unpublishedSeconds)}: ${why}`,
   ];
 }
 
-function consumerStalls(consumer: ConsumerOverview, { at }: Overview, afterSeconds: number): string[] {
+/** Why a consumer stalls; nothing when it does not. */
+export function consumerStalls(
+  consumer: ConsumerOverview,
+  { at }: Pick<Overview, "at">,
+  afterSeconds: number,
+): string[] {
   const { lag, state, failing } = consumer;
   const name = `${consumer.consumer} (${consumer.stream})`;
   if (state === "paused") return [];

@@ -14,7 +14,7 @@ import { outboxMigrations } from "@events-pipeline/producer/outbox";
 import { publisherMigrations } from "@events-pipeline/publisher/migrations";
 import { connectToLook } from "./connect_to_look.ts";
 import { readOverview } from "./overview.ts";
-import { findStalls } from "./stalls.ts";
+import { findStalls, type Stall } from "./stalls.ts";
 import { parseSeconds, statusCommand } from "./status_config.ts";
 import { statusText } from "./status_text.ts";
 
@@ -51,7 +51,7 @@ async function main(): Promise<number> {
   const afterSeconds = parseSeconds(flags["stalled-after"])!;
   while (true) {
     let text: string;
-    let stalls: readonly string[] = [];
+    let stalls: readonly Stall[] = [];
     try {
       const overview = await readOverview(sources);
       stalls = findStalls(overview, afterSeconds);

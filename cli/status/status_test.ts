@@ -127,12 +127,53 @@ Deno.test("findStalls() names consumers that fail, stand still or are not run, a
     return { ...consumer, lag: { events, seconds: events === 0 ? undefined : seconds! + 3_600 } };
   });
   const stalls = findStalls({ ...overview, at: overview.at + 3_600_000, consumers }, 60);
-  assertEquals(stalls.map((stall) => stall.replace(/ \(.*/, "").replace(stream, "S")), [
+  assertEquals(stalls.map((stall) => stall.reason.replace(/ \(.*/, "").replace(stream, "S")), [
     ...["failing", "still", "stopped", "archive of S: 2 faults were found: 'deno task archive verify' names them"],
   ]);
-  assertMatch(stalls[0]!, /fails on event \S+ for 2 h, 9 attempts: No such owner$/);
-  assertMatch(stalls[1]!, /runs, and has not moved for 60 min: 3 events wait, the first for 60 min$/);
-  assertMatch(stalls[2]!, /no process runs it, and 3 events wait/);
+  assertMatch(stalls[0]!.reason, /fails on event \S+ for 2 h, 9 attempts: No such owner$/);
+  assertMatch(stalls[1]!.reason, /runs, and has not moved for 60 min: 3 events wait, the first for 60 min$/);
+  assertMatch(stalls[2]!.reason, /no process runs it, and 3 events wait/);
+});
+
+Deno.test("findStalls() names an archive that is late, with or without an archiver, and a Redis that is full or evicts", () => {
+  const archive = {
+    stream: "s",
+    owner: undefined,
+    checkpoint: "0-0",
+    lag: { events: 3, seconds: 901 },
+    verification: undefined,
+  };
+  const overview: Overview = {
+    at: 0,
+    daemons: { publisher: 1, consumer: 1, archiver: 1 },
+    memory: { used: 81, limit: 100, policy: "noeviction" },
+    redisFault: undefined,
+    streams: [],
+    consumers: [],
+    archives: [
+      archive,
+      { ...archive, stream: "t", owner: "o" },
+      { ...archive, stream: "in time", lag: { events: 3, seconds: 900 } },
+      { ...archive, stream: "at the end", lag: { events: 0, seconds: undefined } },
+    ],
+  };
+  assertEquals(findStalls(overview, 60), [
+    { stage: "redis", reason: "Redis: 81 % of maxmemory is in use, so the publisher slows down" },
+    {
+      stage: "archiver",
+      reason: "archive of s: 3 events wait, the first for 15 min: no archiver has the stream",
+    },
+    {
+      stage: "archiver",
+      reason: "archive of t: 3 events wait, the first for 15 min: an archiver has the stream: its log says why",
+    },
+  ]);
+  const redisStalls = (memory: Overview["memory"]) => findStalls({ ...overview, memory, archives: [] }, 60);
+  assertEquals(redisStalls({ used: 80, limit: 100, policy: "noeviction" }), []);
+  assertMatch(
+    redisStalls({ used: 1, limit: 100, policy: "allkeys-lru" })[0]!.reason,
+    /allkeys-lru, which deletes streams/,
+  );
 });
 
 Deno.test("status --watch shows it again and again, and Ctrl-C ends it with 0", async () => {
@@ -154,6 +195,10 @@ Deno.test("status refuses a wrong flag with 2, and says which server does not an
   const wrong = await status(pipeline, "--stalled-after", "soon");
   assertEquals(wrong.code, 2);
   assertStringIncludes(wrong.stderr, "--stalled-after must be a whole number of seconds");
+  await send(pipeline, 2);
+  const withoutRedis = await status({ ...pipeline, redisUrl: "redis://127.0.0.1:1" });
+  assertEquals([withoutRedis.code, withoutRedis.stderr], [1, ""]);
+  assertMatch(withoutRedis.stdout, /\nRedis: no answer\n\nSTREAM [^]* 2 [^]*\nStalled:\n {2}Redis: .*ECONNREFUSED/);
   const away = await status({ ...pipeline, databaseUrl: "postgres://app:secret@127.0.0.1:1/x" });
   assertEquals([away.code, away.stdout], [1, ""]);
   assertMatch(away.stderr, /^deno task status: .*127\.0\.0\.1:1/);

@@ -1,13 +1,14 @@
 import { parseEntryId } from "@events-pipeline/common";
 import { textTable } from "@events-pipeline/common/text-table";
 import type { ArchiveOverview, ConsumerOverview, Lag, Overview, StreamOverview } from "./overview.ts";
-import { duration, size } from "./quantities.ts";
+import { duration, rowCount, size } from "./quantities.ts";
+import type { Stall } from "./stalls.ts";
 
 /** An overview for a terminal: daemons, streams, consumers, archives, and what is stalled. */
-export function statusText(overview: Overview, stalls: readonly string[]): string {
+export function statusText(overview: Overview, stalls: readonly Stall[]): string {
   const { at, daemons, memory, streams, consumers, archives } = overview;
   const program = (name: string, connections: number): string => `${name} ${connections > 0 ? "up" : "not seen"}`;
-  const limit = memory.limit === 0 ? "no limit" : `of ${size(memory.limit)}`;
+  const limit = memory?.limit === 0 ? "no limit" : `of ${size(memory?.limit ?? 0)}`;
   const dead = consumers.reduce((sum, consumer) => sum + consumer.deadLetters, 0);
   const parts = [
     [
@@ -19,7 +20,7 @@ export function statusText(overview: Overview, stalls: readonly string[]): strin
           program("archiver", daemons.archiver),
         ].join(", ")
       }`,
-      `Redis: ${size(memory.used)}, ${limit}, ${memory.policy}`,
+      memory === undefined ? "Redis: no answer" : `Redis: ${size(memory.used)}, ${limit}, ${memory.policy}`,
     ].join("\n"),
     streams.length === 0 ? "No event was ever sent." : streamTable(streams, at),
     consumers.length === 0 ? "No consumer has ever begun." : consumerTable(consumers),
@@ -27,7 +28,7 @@ export function statusText(overview: Overview, stalls: readonly string[]): strin
     ...(dead === 0 ? [] : [`${dead} dead letters: 'deno task dead-letters list' shows them`]),
     stalls.length === 0
       ? "Nothing is stalled."
-      : ["Stalled:", ...stalls.map((stall) => `  ${oneLine(stall)}`)].join("\n"),
+      : ["Stalled:", ...stalls.map(({ reason }) => `  ${oneLine(reason)}`)].join("\n"),
   ];
   return parts.join("\n\n");
 }
@@ -47,9 +48,9 @@ function streamTable(streams: readonly StreamOverview[], at: number): string {
   return textTable(
     head,
     streams.map((stream) => [
-      ...[stream.stream, `${stream.rate.toFixed(1)}/s`, String(stream.unpublished)],
+      ...[stream.stream, `${stream.rate.toFixed(1)}/s`, rowCount(stream.unpublished)],
       stream.unpublished === 0 ? "-" : duration(stream.unpublishedSeconds),
-      ...[String(stream.entries), stream.bytes === undefined ? "?" : size(stream.bytes), ago(stream.lastId, at)],
+      ...[String(stream.entries ?? "?"), stream.bytes === undefined ? "?" : size(stream.bytes), ago(stream.lastId, at)],
       stream.lost === 0 ? "-" : String(stream.lost),
       stream.floor === undefined
         ? "-"

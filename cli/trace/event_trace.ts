@@ -69,10 +69,14 @@ export interface TraceSources extends OverviewSources {
  * @throws {Error} a server does not answer, or refuses
  */
 export async function traceEvent(sources: TraceSources, eventId: string): Promise<EventTrace | undefined> {
+  const found = await findInOutbox(sources.sql, eventId) ?? await findInArchive(sources.store, eventId);
+  return found === undefined ? undefined : await traceFound(sources, found);
+}
+
+/** Tells what became of an event that was found. */
+export async function traceFound(sources: TraceSources, found: FoundEvent): Promise<EventTrace> {
   const { redis, store } = sources;
-  const found = await findInOutbox(sources.sql, eventId) ?? await findInArchive(store, eventId);
-  if (found === undefined) return undefined;
-  const { stream, entryId } = found;
+  const { eventId, stream, entryId } = found;
   if (entryId === undefined) return { ...found, inRedis: false, consumers: [], segment: undefined };
   const [entries, consumers, segment] = await Promise.all([
     redis.call("XRANGE", stream, entryId, entryId) as Promise<unknown[]>,
@@ -82,9 +86,10 @@ export async function traceEvent(sources: TraceSources, eventId: string): Promis
   return { ...found, inRedis: entries.length > 0, consumers, segment };
 }
 
-type Found = Omit<EventTrace, "inRedis" | "consumers" | "segment">;
+/** An event that the outbox or the archive has. */
+export type FoundEvent = Omit<EventTrace, "inRedis" | "consumers" | "segment">;
 
-async function findInOutbox(sql: Sql, eventId: string): Promise<Found | undefined> {
+async function findInOutbox(sql: Sql, eventId: string): Promise<FoundEvent | undefined> {
   const [row] = await sql<
     {
       stream_name: string;
@@ -110,7 +115,7 @@ async function findInOutbox(sql: Sql, eventId: string): Promise<Found | undefine
   };
 }
 
-async function findInArchive(store: ObjectStore | undefined, eventId: string): Promise<Found | undefined> {
+async function findInArchive(store: ObjectStore | undefined, eventId: string): Promise<FoundEvent | undefined> {
   if (store === undefined) return undefined;
   for await (const stream of listStreams(store)) {
     const entry = await findEvent(store, stream, eventId, {});

@@ -1,9 +1,8 @@
-import { listSegments, readVerifications } from "@events-pipeline/archiver";
+import { listSegments } from "@events-pipeline/archiver";
 import { html } from "hono/html";
 import type { ConsoleApp, ConsoleOptions } from "../console_app.ts";
-import { readStreams } from "../facts.ts";
-import { archiverLag } from "../flow.ts";
 import { type Html, nextPage, page, table, time } from "../layout.ts";
+import { overviewOf } from "../sources.ts";
 
 const PAGE_ROWS = 50;
 
@@ -14,12 +13,10 @@ export function serveArchive(app: ConsoleApp, options: ConsoleOptions): void {
     if (stream !== undefined) {
       return c.html(page(c.get("frame"), "Archive", await segments(options, stream, after)));
     }
-    const [streams, verified] = await Promise.all([readStreams(options), readVerifications(options.outbox)]);
-    const proofs = new Map(verified.map((proof) => [proof.stream, proof]));
-    const known = streams.filter((facts) => facts.archived !== undefined);
+    const { archives: known } = await overviewOf(options);
     const shown = known.filter((facts) => facts.stream > (after ?? "")).slice(0, PAGE_ROWS);
     const rows = shown.map((facts) => {
-      const proof = proofs.get(facts.stream);
+      const proof = facts.verification;
       const name = options.store === undefined
         ? facts.stream
         : html`<a href="/archive?stream=${encodeURIComponent(facts.stream)}">${facts.stream}</a>`;
@@ -30,8 +27,8 @@ export function serveArchive(app: ConsoleApp, options: ConsoleOptions): void {
         }</span>`;
       return [
         name,
-        facts.archived,
-        archiverLag(facts),
+        facts.checkpoint,
+        facts.lag.events,
         proof === undefined ? "never" : time(new Date(proof.at)),
         proof?.upTo ?? "",
         faults,

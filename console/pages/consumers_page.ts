@@ -1,8 +1,10 @@
+import type { ConsumerOverview } from "@events-pipeline/cli/status/overview";
+import { duration } from "@events-pipeline/cli/status/quantities";
+import { consumerStalls } from "@events-pipeline/cli/status/stalls";
 import { html } from "hono/html";
 import type { ConsoleApp, ConsoleOptions } from "../console_app.ts";
-import { type ConsumerFacts, readConsumerFacts } from "../facts.ts";
-import { consumerStall } from "../flow.ts";
 import { hidden, type Html, nextPage, page, type PageFrame, table, time } from "../layout.ts";
+import { overviewOf } from "../sources.ts";
 
 const PAGE_ROWS = 50;
 
@@ -10,12 +12,12 @@ const PAGE_ROWS = 50;
 export function serveConsumers(app: ConsoleApp, options: ConsoleOptions): void {
   app.get("/consumers", async (c) => {
     const [after, search] = [c.req.query("after"), c.req.query("search") ?? ""];
-    const found = (await readConsumerFacts(options)).filter(({ consumer }) => consumer.includes(search));
+    const { at, consumers } = await overviewOf(options);
+    const found = consumers.filter(({ consumer }) => consumer.includes(search));
     const from = after === undefined ? 0 : found.findIndex((consumer) => keyOf(consumer) === after) + 1;
     const shown = found.slice(from, from + PAGE_ROWS);
     const next = from + PAGE_ROWS < found.length ? keyOf(shown.at(-1)!) : undefined;
     const frame = c.get("frame");
-    const now = Date.now();
     const body =
       html`<form method="get" class="filter" role="search"><label>Name contains <input name="search" value="${search}"></label>
 <button>Filter</button></form>${
@@ -34,7 +36,7 @@ export function serveConsumers(app: ConsoleApp, options: ConsoleOptions): void {
                 "Fails on",
                 ...(frame.allowActions ? ["Actions"] : []),
               ],
-              shown.map((consumer) => cells(consumer, frame, now, options)),
+              shown.map((consumer) => cells(consumer, frame, at, options)),
             )
           }${nextPage("/consumers", { search }, next)}`
       }`;
@@ -42,17 +44,24 @@ export function serveConsumers(app: ConsoleApp, options: ConsoleOptions): void {
   });
 }
 
-function keyOf({ consumer, stream }: ConsumerFacts): string {
+function keyOf({ consumer, stream }: ConsumerOverview): string {
   return `${consumer}|${stream}`;
 }
 
-function cells(consumer: ConsumerFacts, frame: PageFrame, now: number, { mask }: ConsoleOptions): readonly unknown[] {
+function cells(
+  consumer: ConsumerOverview,
+  frame: PageFrame,
+  at: number,
+  { mask, stalledSeconds }: ConsoleOptions,
+): readonly unknown[] {
   const { failing } = consumer;
-  const stall = consumerStall(consumer, now);
+  const stalls = consumerStalls(consumer, { at }, stalledSeconds);
   return [
     html`<strong>${consumer.consumer}</strong><br><span class="muted">${consumer.stream}</span>`,
-    html`<span class="state ${stall === undefined ? consumer.state : "stalled"}">${consumer.state}</span>`,
-    consumer.lag ?? "unknown",
+    html`<span class="state ${stalls.length === 0 ? consumer.state : "stalled"}">${consumer.state}</span>`,
+    consumer.lag.seconds === undefined
+      ? consumer.lag.events
+      : `${consumer.lag.events}, ${duration(consumer.lag.seconds)}`,
     html`${consumer.checkpoint}<br><span class="muted">${time(consumer.updatedAt)}</span>`,
     consumer.deadLetters === 0
       ? 0
@@ -68,7 +77,7 @@ again ${time(failing.retryAt)}<pre>${
   ];
 }
 
-function controls({ consumer, stream, state }: ConsumerFacts, { csrf }: PageFrame): Html {
+function controls({ consumer, stream, state }: ConsumerOverview, { csrf }: PageFrame): Html {
   const verb = state === "paused" ? "resume" : "pause";
   const title = `${consumer} on ${stream}`;
   return html`

@@ -1,8 +1,10 @@
 import { parseTime } from "@events-pipeline/consumer/control";
+import { traceFound } from "@events-pipeline/cli/trace/event_trace";
+import { hopsOf } from "@events-pipeline/cli/trace/trace_text";
 import { html } from "hono/html";
 import { isUuid } from "../actions.ts";
 import type { ConsoleApp, ConsoleOptions } from "../console_app.ts";
-import { type FoundEvent, readEvent, searchEvents, traceEvent } from "../event_search.ts";
+import { type FoundEvent, readEvent, searchEvents } from "../event_search.ts";
 import { type Html, nextPage, page, table, time } from "../layout.ts";
 
 const PAGE_ROWS = 50;
@@ -56,8 +58,13 @@ export function serveEvents(app: ConsoleApp, options: ConsoleOptions): void {
         html`<p>The outbox has no event of this id: it was never sent, or cleaned up after a week. <a href="/events">Search</a></p>`;
       return c.html(page(frame, "No such event", text), 404);
     }
-    const hops = await traceEvent(options, event);
-    const rows = hops.map(({ what, at, detail }) => [
+    const { outbox, sql, redis, store } = options;
+    const trace = await traceFound({ sql: outbox, consumerSql: sql, redis, store }, {
+      ...{ eventId: id, stream: event.stream, eventType: event.type, sentAt: event.createdAt, inOutbox: true },
+      ...{ payloadBytes: event.payloadBytes, entryId: event.entryId ?? undefined },
+      publishedAt: event.publishedAt ?? undefined,
+    });
+    const rows = hopsOf(trace, { hidesErrors: options.mask.hidesFields }).map(({ what, at, detail }) => [
       what,
       at === undefined ? "no time known" : time(at),
       at === undefined ? "" : `${((at.getTime() - event.createdAt.getTime()) / 1_000).toFixed(3)} s`,

@@ -1,8 +1,8 @@
+import { duration, rowCount, size } from "@events-pipeline/cli/status/quantities";
 import { html } from "hono/html";
 import type { ConsoleApp, ConsoleOptions } from "../console_app.ts";
-import { COUNTED_ROWS, readConsumerFacts, readStreams } from "../facts.ts";
-import { archiverLag } from "../flow.ts";
 import { nextPage, page, table } from "../layout.ts";
+import { overviewOf } from "../sources.ts";
 
 const PAGE_ROWS = 50;
 
@@ -10,31 +10,32 @@ const PAGE_ROWS = 50;
 export function serveStreams(app: ConsoleApp, options: ConsoleOptions): void {
   app.get("/streams", async (c) => {
     const after = c.req.query("after") ?? "";
-    const [all, consumers] = await Promise.all([readStreams(options), readConsumerFacts(options)]);
+    const { streams: all, archives } = await overviewOf(options);
+    const toArchive = new Map(archives.map(({ stream, lag }) => [stream, lag.events]));
     const shown = all.filter(({ stream }) => stream > after).slice(0, PAGE_ROWS);
-    const rows = shown.map((facts) => {
-      const readers = consumers.filter(({ stream }) => stream === facts.stream)
-        .map(({ consumer, checkpoint }) => ({ name: consumer, at: Number(checkpoint.split("-")[1]) }));
-      if (facts.archived !== undefined) readers.push({ name: "the archiver", at: facts.archived });
-      const slowest = readers.sort((a, b) => a.at - b.at)[0];
-      return [
-        html`<a href="/events?stream=${encodeURIComponent(facts.stream)}">${facts.stream}</a>`,
-        facts.backlog > COUNTED_ROWS ? `over ${COUNTED_ROWS}` : facts.backlog,
-        `${Math.round(facts.backlogSeconds)} s`,
-        facts.published,
-        facts.entries ?? "no answer",
-        facts.archived === undefined ? "not begun" : archiverLag(facts),
-        slowest === undefined ? "nobody" : `${slowest.name}, at ${slowest.at}`,
-      ];
-    });
+    const rows = shown.map((facts) => [
+      html`<a href="/events?stream=${encodeURIComponent(facts.stream)}">${facts.stream}</a>`,
+      `${facts.rate.toFixed(1)}/s`,
+      rowCount(facts.unpublished),
+      facts.unpublished === 0 ? "" : duration(facts.unpublishedSeconds),
+      facts.lastId,
+      facts.entries ?? "no answer",
+      facts.bytes === undefined ? "unknown" : size(facts.bytes),
+      toArchive.get(facts.stream) ?? "not begun",
+      facts.floor === undefined ? "nobody" : `${facts.floor.heldBy}, at ${facts.floor.entryId}`,
+      facts.lost,
+    ]);
     const head = [
       "Stream",
-      "Backlog",
+      "Rate",
+      "Unpublished",
       "Oldest",
-      "Published",
+      "Last entry",
       "In Redis",
+      "Memory",
       "To archive",
       "Slowest reader, holds the trim floor",
+      "Lost",
     ];
     const body = rows.length === 0
       ? html`<p>There is no stream yet: nothing was ever sent.</p>`

@@ -44,7 +44,7 @@ export async function consoleFixture(
   await sql`
     INSERT INTO events.archive_verification (stream_name, verified_to, faults) VALUES (${stream}, 1, 0)`;
   const running = cleanUp.use(startConsole({ host: "127.0.0.1", port: 0 }, {
-    ...{ sql, outbox: sql, redis, logger: silentLogger, events: await loadEvents(undefined) },
+    ...{ sql, outbox: sql, redis, stalledSeconds: 0, logger: silentLogger, events: await loadEvents(undefined) },
     access: new Access(options.access ?? {}),
     allowActions: options.allowActions ?? true,
     mask: maskOf(options.mask ?? []),
