@@ -159,7 +159,8 @@ function linksTo(events: Iterable<Readonly<Record<string, unknown>>>): Link[] {
   const links = new Map<string, Link>();
   for (const labels of events) {
     const link = linkTo(labels);
-    if (link !== undefined) links.set(`${link.context.traceId} ${link.context.spanId}`, link);
+    const id = link && `${link.context.traceId} ${link.context.spanId}`;
+    if (link !== undefined && !links.has(id!)) links.set(id!, link);
     if (links.size === MAX_LINKS) break;
   }
   return [...links.values()];
