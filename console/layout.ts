@@ -63,9 +63,9 @@ export function page(frame: PageFrame, title: string, body: Html): Html {
 <header><a class="brand" href="/">Events pipeline</a>
 <nav aria-label="Pages"><ul>${links}</ul></nav>
 <div class="tools"><span class="actor">${actor} · ${frame.allowActions ? "actions allowed" : "read-only"}</span>
-<form method="post" action="/theme" class="themes" role="group" aria-label="Colours">${
+<form method="post" action="/theme" class="themes">${
       hidden({ csrf, back: path })
-    }${themes}</form>
+    }<div role="group" aria-label="Colours">${themes}</div></form>
 ${
       frame.hasLogin
         ? html`<form method="post" action="/logout">${hidden({ csrf })}<button>Log out</button></form>`

@@ -31,9 +31,11 @@ export function table(
   const cell = (content: unknown, i: number): Html =>
     i === heading
       ? html`<th scope="row" role="rowheader" data-title="${given[i]!.title}" class="${kind(i)}">${content}</th>`
-      : html`<td role="cell" data-title="${given[i]!.title}" class="${kind(i)}${
-        isBlank(content) ? " blank" : ""
-      }">${content}</td>`;
+      : html`
+        <td role="cell" data-title="${given[i]!.title}" class="${kind(i)}${isBlank(content) ? " blank" : ""}">
+          <div>${content}</div>
+        </td>
+      `;
   return html`
     <div class="scroll" role="region" aria-label="${caption}" tabindex="0">
       <table role="table">

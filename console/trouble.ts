@@ -98,6 +98,11 @@ export function troubleOf(error: unknown): Trouble {
   return { title: "Cannot show this", text };
 }
 
+/** Whether an error is no fault of who asks: a server does not answer, or refuses the console. */
+export function isTrouble(error: unknown): boolean {
+  return sqlstateOf(error) !== undefined || causesOf(error).some((cause) => partOf.has(cause) || isTransient(cause));
+}
+
 /** An error, and what it came from. */
 function causesOf(error: unknown): readonly object[] {
   if (typeof error !== "object" || error === null) return [];

@@ -8,7 +8,8 @@
   function showLive(root) {
     const link = document.getElementById("link");
     const KEPT = 900;
-    const HEIGHT = 220;
+    const height = () => innerWidth >= 2400 ? 420 : 220;
+    const font = () => `${innerWidth >= 3400 ? 20 : innerWidth >= 2400 ? 16 : 12}px system-ui, sans-serif`;
     const series = {
       rates: [[], [], [], []],
       lags: [[], [], [], []],
@@ -25,7 +26,7 @@
       const place = document.getElementById(id);
       const axis = (more) => ({
         stroke: () => color("--muted"),
-        font: "12px system-ui, sans-serif",
+        font: font(),
         grid: { stroke: () => color("--line"), width: 1 },
         ticks: { show: false },
         ...more,
@@ -41,7 +42,7 @@
       plots[id] = new uPlot(
         {
           width: widthOf(place),
-          height: HEIGHT,
+          height: height(),
           series: [{ label: "at", value: (_plot, at) => at === null ? "–" : clock(at) }, ...labels.map(line)],
           axes: [
             axis({ values: (_plot, marks) => marks.map(clock), space: 90 }),
@@ -66,7 +67,7 @@
     new ResizeObserver(() => {
       for (const [id, drawn] of Object.entries(plots)) {
         const width = widthOf(document.getElementById(id));
-        if (width !== drawn.width) drawn.setSize({ width, height: HEIGHT });
+        if (width !== drawn.width) drawn.setSize({ width, height: height() });
       }
     }).observe(root);
 
@@ -76,6 +77,8 @@
         if (series[id][i].length > KEPT) series[id][i].shift();
       });
       plots[id].setData(series[id]);
+      // The legend tells the newest figures, unless somebody points at others.
+      if (plots[id].cursor.idx == null) plots[id].setLegend({ idx: series[id][0].length - 1 });
     }
 
     function show(flow) {

@@ -101,7 +101,7 @@ async function segments({ store }: ConsoleOptions, stream: string, after: string
         number(Number(ids.last.split("-")[1]) - Number(ids.first.split("-")[1]) + 1),
         size(bytes),
         writtenAt === undefined ? "" : time(writtenAt),
-        html`<code>${key}</code>`,
+        html`<span class="long"><code>${key}</code></span>`,
       ]),
     )
   }${nextPage("/archive", { stream }, rows.length > PAGE_ROWS ? shown.at(-1)!.ids.first : undefined)}`;

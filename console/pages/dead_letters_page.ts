@@ -123,7 +123,7 @@ function one(letter: StoredDeadLetter, { csrf, allowActions }: PageFrame, mask: 
       ["Entry id", html`<code>${letter.entryId}</code>`],
       ["Sent", time(letter.sentAt)],
       ["Set aside", time(letter.createdAt)],
-      ["Reason", letter.reason],
+      ["Reason", mask.textAbout(letter.reason, letter.payload)],
       ["Attempts", number(letter.attempts)],
       ["Waits to be handled again", letter.redriving ? "yes" : "no"],
     ])

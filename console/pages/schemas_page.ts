@@ -4,7 +4,7 @@ import { eventJsonSchema } from "@events-pipeline/common/json-schema";
 import { eventVersions } from "@events-pipeline/compat";
 import { html } from "hono/html";
 import type { ConsoleApp, ConsoleOptions } from "../console_app.ts";
-import { empty, facts, type Html, page } from "../layout.ts";
+import { empty, type Html, page } from "../layout.ts";
 import { numbers, table } from "../table.ts";
 import { counted, number } from "../words.ts";
 import { schemaHistory } from "./schema_history.ts";
@@ -37,7 +37,12 @@ export function serveSchemas(app: ConsoleApp, options: ConsoleOptions): void {
     const event = events.find((event) => event.name === name);
     if (event === undefined && !removedEvents(options).includes(name)) return c.notFound();
     const body = html`${event === undefined ? gone(name) : entry(event)}
-<h2>History</h2>${schemaHistory(name, event, history)}`;
+<h2>History</h2>${schemaHistory(name, event, history)}${
+      event === undefined ? "" : html`
+        <h2>JSON Schema</h2>
+        <pre tabindex="0">${JSON.stringify(eventJsonSchema(event), null, 2)}</pre>
+      `
+    }`;
     return c.html(page(c.get("frame"), name, body));
   });
 }
@@ -75,11 +80,10 @@ function entry(event: EventDefinition): Html {
   ) => [html`<code>${path}</code>`, type, presence, description]);
   return html`${description === "" ? "" : html`<p class="lead">${description}</p>`}
 ${deprecated === undefined ? "" : html`<p class="error">Deprecated: ${deprecated}</p>`}
-${aliases.length === 0 ? "" : facts([["Former names", aliases.join(", ")]])}
+${aliases.length === 0 ? "" : html`<p class="muted">Former names: ${aliases.join(", ")}</p>`}
 <h2>Fields</h2>${
     fields.length === 0
       ? empty("It has no fields")
       : table("Fields", ["Field", "On the wire", "Presence", "Meaning"], rows)
-  }
-<h2>JSON Schema</h2><pre tabindex="0">${JSON.stringify(eventJsonSchema(event), null, 2)}</pre>`;
+  }`;
 }
