@@ -118,7 +118,7 @@ Deno.test({
         await page.goto(url + path);
         const where = `${path} at ${width} pixels, ${colorScheme}`;
         assertEquals(await isTooWide(page), false, where);
-        if (width <= 1280) for (const barrier of await barriers(page)) found.push(`${where}: ${barrier}`);
+        if (width <= 1280) { for (const barrier of await barriers(page)) found.push(`${where}: ${barrier}`); }
         assertEquals(await page.getByRole("heading", { level: 1 }).count(), 1, where);
       }
       assertEquals(faults, [], `${width}`);

@@ -221,7 +221,7 @@ Deno.test("the console leafs through 10,000 dead letters", async () => {
     FROM generate_series(2, 10000) n`;
   const text = await textOf(fetch(`${url}/dead-letters?consumer=mailer`));
   assertStringIncludes(text, "10,000 dead letters");
-  const next = /class="next" href="([^"]+)"/.exec(text)![1]!.replaceAll("&amp;", "&");
+  const next = /class="next button" href="([^"]+)"/.exec(text)![1]!.replaceAll("&amp;", "&");
   const second = await textOf(fetch(url + next));
   assertStringIncludes(second, 'href="/dead-letters/51"');
   assertEquals(second.match(/href="\/dead-letters\/\d+"/g)?.length, 50);

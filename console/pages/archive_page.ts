@@ -1,7 +1,6 @@
 import { type ArchivedSegment, listSegments } from "@events-pipeline/archiver";
 import { size } from "@events-pipeline/cli/status/quantities";
 import type { ArchiveOverview } from "@events-pipeline/cli/status/overview";
-import { parseStreamName } from "@events-pipeline/common";
 import { html } from "hono/html";
 import type { ConsoleApp, ConsoleOptions } from "../console_app.ts";
 import { empty, type Html, nextPage, page, time } from "../layout.ts";
@@ -67,11 +66,7 @@ function outcome(faults: number): Html {
 
 /** Nothing else is looked for in the archive: the name becomes a part of a path. */
 function isStreamName(text: string): boolean {
-  try {
-    return parseStreamName(text) === text;
-  } catch {
-    return false;
-  }
+  return /^stream:[a-z0-9:_-]{1,200}:events$/.test(text);
 }
 
 /** A page of a stream's segments, those behind an entry id. */
