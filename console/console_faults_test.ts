@@ -307,10 +307,6 @@ async function takePictures(page: Page, url: string, shop: Shop): Promise<void> 
     }
     await picture(each, name);
   }
-  await dark.setViewportSize({ width: 3840, height: 2160 });
-  await dark.goto(url);
-  await new Promise((resolve) => setTimeout(resolve, 9_000));
-  await Deno.writeFile("/tmp/shots/4k.png", await dark.screenshot());
   await dark.close();
   await narrow.close();
 }

@@ -46,7 +46,10 @@
           series: [{ label: "at", value: (_plot, at) => at === null ? "–" : clock(at) }, ...labels.map(line)],
           axes: [
             axis({ values: (_plot, marks) => marks.map(clock), space: 90 }),
-            axis({ size: 58, values: (_plot, marks) => marks.map((mark) => mark.toLocaleString("en")) }),
+            axis({
+              size: innerWidth >= 2400 ? 90 : 58,
+              values: (_plot, marks) => marks.map((mark) => mark.toLocaleString("en")),
+            }),
           ],
           scales: {
             // At least a minute, so that the first readings do not stretch over the whole width.
