@@ -228,9 +228,11 @@ export class Tenure {
   /** Handles a batch, or deals with its failure: then it is to be tried again, or one of its events was set aside. */
   async #execute(entries: readonly Entry[], until: AbortSignal): Promise<void> {
     const wanted = entries.filter((entry) => this.#consumer.events.has(entry.eventType));
-    const batch = { entries, after: this.#checkpoint, lookUp: this.#lookUp, until };
+    const attempt = this.#retries.attemptAt(wanted[0]);
+    // A handler may well fail on what it has handled before, on a key of its own that is there already, say.
+    const lookUp = this.#lookUp || attempt > 1;
     try {
-      await execute(this.#context, this.#lease, { ...batch, attempt: this.#retries.attemptAt(wanted[0]) });
+      await execute(this.#context, this.#lease, { entries, after: this.#checkpoint, attempt, lookUp, until });
     } catch (error) {
       if (this.#context.signal.aborted) throw error;
       if (error instanceof AlreadyHandledError) {
