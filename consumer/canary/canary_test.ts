@@ -1,0 +1,181 @@
+import { defineStreamName } from "@events-pipeline/common";
+import { readCommand } from "@events-pipeline/common/command";
+import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres";
+import { prometheusMetrics } from "@events-pipeline/common/prometheus";
+import { startRedis } from "@events-pipeline/local";
+import { runTask, startDaemon } from "@events-pipeline/local/daemon_process";
+import { type TestPipeline, testPipeline } from "@events-pipeline/local/test_pipeline";
+import { until } from "@events-pipeline/local/until";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { consumeCommand } from "../config.ts";
+import { pauseConsumer } from "../control/pause.ts";
+import { startConsume } from "../testdata/consume_daemon.ts";
+import { liveConsumers } from "../testdata/live_consumers.ts";
+import { CANARY_CONSUMER, CANARY_STREAM } from "./canary_consumer.ts";
+
+/** How many canaries have come, as the daemon tells. */
+const come = (metrics: string): number => Number(/^events_canary_duration_seconds_count (\d+)$/m.exec(metrics)?.[1]);
+
+/** The outbox's canaries: who has sent each, and whether it is published. */
+async function canaries({ sql }: TestPipeline): Promise<readonly { sender: string; published: boolean }[]> {
+  return await sql<{ sender: string; published: boolean }[]>`
+    SELECT payload->>'sender' AS sender, published_at IS NOT NULL AS published FROM events.outbox_event
+    WHERE event_type = 'EventsPipelineCanarySent' ORDER BY id`;
+}
+
+Deno.test("consume --canary sends events through the whole path: late and red with the reason while no publisher works, then green", async () => {
+  await using server = await startRedis({ persistence: "none" });
+  await using pipeline = await testPipeline({ redisUrl: server.url });
+  const { databaseUrl, redisUrl, stream, sql } = pipeline;
+  const archive = await Deno.makeTempDir();
+  const servers = { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, ARCHIVE_URL: `file://${archive}` };
+  const publisher = await startDaemon("publisher", {
+    environment: { ...servers, PUBLISHER_IDLE_LIMIT_SECONDS: "1" },
+    onFailure: console.error,
+  });
+  try {
+    const start = () => startConsume({ databaseUrl, redisUrl, stream }, { args: ["--canary", "2s"] });
+    await using daemon = await start();
+    await until("a canary has come", async () => come(await daemon.metrics().catch(() => "")) >= 1);
+    await until("nothing is wrong", async () => Object.keys(await daemon.faults() ?? { starting: 1 }).length === 0);
+    assertMatch(await daemon.metrics(), /^events_canary_interval_seconds 2$/m);
+
+    publisher.kill("SIGSTOP");
+    await until("it is late", async () => {
+      const { canary } = await daemon.faults() ?? {};
+      return /^A canary has been due for \d+ s, and may take 2 s: it is in the outbox, and no publisher has/
+        .test(canary ?? "");
+    });
+    assert(Number(/^events_canary_age_seconds ([\d.]+)$/m.exec(await daemon.metrics())?.[1]) > 2);
+    await until("it has been due for twice as long", async () => {
+      return Number(/due for (\d+) s/.exec((await daemon.faults())?.["canary"] ?? "")?.[1]) >= 5;
+    });
+    assertEquals((await canaries(pipeline)).filter(({ published }) => !published).length, 1);
+    publisher.kill("SIGCONT");
+    await until("they come again", async () => !("canary" in (await daemon.faults() ?? { canary: "?" })));
+
+    // Another process stands by, and goes on when the first one dies.
+    await using second = await start();
+    const before = (await canaries(pipeline)).length;
+    await until("more have come", async () => (await canaries(pipeline)).length >= before + 2);
+    assertEquals(new Set((await canaries(pipeline)).map(({ sender }) => sender)).size, 1);
+    assertEquals(await second.faults(), {});
+    await until("it stands by", async () => come(await second.metrics().catch(() => "")) === 0);
+    daemon.kill("SIGKILL");
+    await until("the second one has the watch", async () => come(await second.metrics()) >= 1);
+    second.kill("SIGTERM");
+    assertEquals(await second.ended, 0, second.output);
+  } finally {
+    publisher.kill("SIGTERM");
+    await publisher.ended;
+  }
+  // An event like any other: published, handled and archived once, in order.
+  const last = await runTask("publisher", { args: ["--once"], environment: servers });
+  assertEquals(last.code, 0, last.stderr);
+  const rest = await startConsume(pipeline, { args: ["--canary", "1h"] });
+  await until("all are handled", async () => {
+    const [row] = await sql`
+      SELECT (SELECT count(*) FROM events.processed_event) = (SELECT count(*) FROM events.outbox_event WHERE published_at IS NOT NULL) AS all`;
+    return row!["all"];
+  });
+  rest.kill("SIGTERM");
+  assertEquals(await rest.ended, 0, rest.output);
+  await pipeline.publish();
+  assertEquals((await runTask("archive", { args: ["--once"], environment: servers })).code, 0);
+  const checked = await runTask("check-pipeline", { args: ["--complete"], environment: servers });
+  assertEquals(checked.code, 0, checked.stdout + checked.stderr);
+  assertStringIncludes(checked.stdout, CANARY_STREAM);
+  await Deno.remove(archive, { recursive: true });
+});
+
+Deno.test("a canary that is lost is sent again, one at a time; a paused consumer has none", async () => {
+  await using server = await startRedis({ persistence: "none" });
+  await using pipeline = await testPipeline({ redisUrl: server.url });
+  const { sql } = pipeline;
+  const metrics = prometheusMetrics();
+  const stream = defineStreamName(CANARY_STREAM);
+  const canary = { everyMs: 1_000, sql, stream };
+  await using live = liveConsumers(pipeline, [], { canary, metrics });
+  const fault = (): string | undefined => live.health.faults().get("canary");
+  await until("it is late", () => /no publisher has published it/.test(fault() ?? ""));
+  assertEquals((await canaries(pipeline)).length, 1);
+  await sql`DELETE FROM events.outbox_event`;
+  await until("it is sent again", async () => (await canaries(pipeline)).length === 1);
+  await pipeline.publish();
+  await until("it comes", () => fault() === undefined);
+  assertEquals(come(await metrics.render()), 1);
+  await until("the next one is late", () => fault() !== undefined);
+
+  await pauseConsumer(sql, { consumer: CANARY_CONSUMER, stream });
+  await until("nobody waits for it", () => fault() === undefined);
+  assertMatch(await metrics.render(), /^events_canary_age_seconds 0$/m);
+  await sql`DELETE FROM events.outbox_event WHERE published_at IS NULL`;
+  await pipeline.publish();
+  const count = (await canaries(pipeline)).length;
+  await sql`UPDATE events.consumer_state SET paused_at = NULL`;
+  await until("they go on", async () => (await canaries(pipeline)).length > count);
+});
+
+Deno.test("a canary that may not be sent names the right that is missing, and nothing else is red", async () => {
+  await using server = await startRedis({ persistence: "none" });
+  await using pipeline = await testPipeline({ redisUrl: server.url });
+  const { sql } = pipeline;
+  const role = `canary_${crypto.randomUUID().replaceAll("-", "")}`;
+  await sql.unsafe(`
+    CREATE ROLE ${role} LOGIN PASSWORD 'secret'; GRANT USAGE ON SCHEMA events TO ${role};
+    GRANT SELECT ON events.outbox_event TO ${role}`);
+  const url = new URL(pipeline.databaseUrl);
+  [url.username, url.password] = [role, "secret"];
+  const own = connectPostgres(url.href, { applicationName: "test", connections: 1 });
+  try {
+    const canary = { everyMs: 1_000, sql: own, stream: defineStreamName(CANARY_STREAM) };
+    await using live = liveConsumers(pipeline, [], { canary });
+    await until("it is late", () => live.health.faults().has("canary"));
+    assertMatch(
+      live.health.faults().get("canary")!,
+      /: it cannot be sent: permission denied .*\(42501\), which the role events_producer allows$/,
+    );
+    assertEquals(live.health.faults().size, 1);
+  } finally {
+    await closePostgres(own);
+    await sql.unsafe(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+  }
+});
+
+Deno.test("consume --isolate --canary runs the canary in a process of its own", async () => {
+  await using server = await startRedis({ persistence: "none" });
+  await using pipeline = await testPipeline({ redisUrl: server.url });
+  const { databaseUrl, redisUrl } = pipeline;
+  const publisher = await startDaemon("publisher", { environment: { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl } });
+  try {
+    await using daemon = await startConsume(pipeline, { args: ["--isolate", "--canary", "2s"] });
+    await until("a canary has come", async () => come(await daemon.metrics().catch(() => "")) >= 1);
+    assertMatch(
+      await daemon.metrics(),
+      new RegExp(`^events_consumer_process_up\\{consumer="${CANARY_CONSUMER}"\\} 1$`, "m"),
+    );
+    daemon.kill("SIGTERM");
+    assertEquals(await daemon.ended, 0, daemon.output);
+  } finally {
+    publisher.kill("SIGTERM");
+    await publisher.ended;
+  }
+});
+
+Deno.test("consume refuses a wrong --canary with 2, and needs handlers only without one", async () => {
+  const environment = { DATABASE_URL: "postgres://h/d", REDIS_URL: "redis://h" };
+  const faults = (...args: string[]): string => {
+    const command = readCommand(consumeCommand, args, (name) => environment[name as keyof typeof environment]);
+    return command.kind === "print" ? command.text : "run";
+  };
+  assertEquals(faults("--canary", "30s"), "run");
+  assertEquals(faults("--handlers", "a.ts", "--canary", "24h"), "run");
+  assertStringIncludes(faults(), "--handlers FILE is missing");
+  for (const wrong of ["soon", "30", "0s", "25h", "1.5s", "1s2", "99999h"]) {
+    assertStringIncludes(faults("--canary", wrong), "--canary must be a time from 1s to 24h, such as 30s or 5m");
+  }
+  assertStringIncludes(faults("--canary", "30s", "--once"), "--canary and --once exclude each other");
+  const { code, stderr } = await runTask("consume", { args: ["--canary", "soon"], environment });
+  assertEquals(code, 2);
+  assertStringIncludes(stderr, "--canary must be a time from 1s to 24h");
+});
