@@ -7,6 +7,7 @@ import { CANARY_CONSUMER } from "./canary/canary_consumer.ts";
 import { Canary, type CanaryOptions } from "./canary/canary.ts";
 import { consumerMetrics } from "./consumer_metrics.ts";
 import { ControlWatch } from "./control_watch.ts";
+import { watchDeadLetters } from "./dead_letter_watch.ts";
 import type { Consumer } from "./define_consumer.ts";
 import { EntrySource } from "./entry_source.ts";
 import { Histories, type History } from "./history.ts";
@@ -91,7 +92,10 @@ export async function runConsumers(wanted: readonly Consumer[], options: RunCons
   }
   const lag = new LagWatch(keys, { control, source, metrics, health, logger, stallMs: options.stallMs ?? STALL_MS });
   options.metrics?.beforeRead(() => lag.look());
-  const measuring = lag.run(over.signal);
+  const measuring = Promise.all([
+    lag.run(over.signal),
+    options.metrics && watchDeadLetters(leaseSql, keys, { metrics, logger, signal: over.signal }),
+  ]);
   const singing = canary?.run(options.signal);
   const workers = consumers.map((consumer) =>
     runWorker(consumer, {
