@@ -1,0 +1,63 @@
+import { startPostgres, startRedis } from "@events-pipeline/local";
+import { startDaemon } from "@events-pipeline/local/daemon_process";
+import { testPipeline } from "@events-pipeline/local/test_pipeline";
+import { until } from "@events-pipeline/local/until";
+import { assertEquals, assertMatch } from "@std/assert";
+import { type ConsumeDaemon, startConsume } from "../testdata/consume_daemon.ts";
+
+const come = async (daemon: ConsumeDaemon): Promise<number> =>
+  Number(/^events_canary_duration_seconds_count (\d+)$/m.exec(await daemon.metrics().catch(() => ""))?.[1] ?? 0);
+
+Deno.test("canaries are late while PostgreSQL, Redis or their own process stands still, and come again by themselves", async () => {
+  await using postgres = await startPostgres();
+  await using redis = await startRedis();
+  await using pipeline = await testPipeline({ postgresUrl: postgres.url, redisUrl: redis.url });
+  const { databaseUrl, redisUrl } = pipeline;
+  const publisher = await startDaemon("publisher", { environment: { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl } });
+  try {
+    await using daemon = await startConsume(pipeline, { args: ["--canary", "1s"] });
+    const comeAgain = async (): Promise<void> => {
+      const before = await come(daemon);
+      await until("they come", async () => await come(daemon) >= before + 2, 120_000);
+      await until("all is well", async () => Object.keys(await daemon.faults() ?? { down: true }).length === 0);
+    };
+    await comeAgain();
+    for (
+      const [server, reason] of [[redis, /has not handled it|no publisher/], [
+        postgres,
+        /cannot be sent|does not answer/,
+      ]] as const
+    ) {
+      await server.stop();
+      let canary: string | undefined;
+      await until("it is late", async () => (canary = (await daemon.faults())?.["canary"]) !== undefined);
+      assertMatch(canary!, reason);
+      // It stays so, also while the worker fails and begins anew.
+      const since = performance.now();
+      await until("that is so for long", async () => {
+        canary = (await daemon.faults())?.["canary"];
+        return canary === undefined || performance.now() - since > 8_000;
+      });
+      assertMatch(canary ?? "green", reason);
+      await server.start();
+      await comeAgain();
+    }
+    daemon.kill("SIGSTOP");
+    const stopped = Date.now();
+    await until("its lease has run out", async () => {
+      const [row] = await pipeline.sql`
+        SELECT lease_until < clock_timestamp() AS over FROM events.stream_lease WHERE role = 'consumer:events:canary'`;
+      return row!["over"] && Date.now() - stopped > 3_000;
+    });
+    daemon.kill("SIGCONT");
+    await comeAgain();
+    daemon.kill("SIGTERM");
+    assertEquals(await daemon.ended, 0, daemon.output);
+  } catch (error) {
+    console.error(error); // What is disposed of next may fail as well.
+    throw error;
+  } finally {
+    publisher.kill("SIGTERM");
+    await publisher.ended;
+  }
+});
