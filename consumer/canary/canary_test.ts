@@ -56,6 +56,7 @@ Deno.test("consume --canary sends events through the whole path: late and red wi
     daemon.kill("SIGTERM");
     assertEquals(await daemon.ended, 0, daemon.output);
   } finally {
+    publisher.kill("SIGCONT");
     publisher.kill("SIGTERM");
     await publisher.ended;
   }
