@@ -174,7 +174,10 @@ export class Canary implements WorkerObserver {
         told = true;
         logger.warn("A canary is late", { stream: this.#options.stream, why: this.#why });
       }
-      if (this.#dueSince !== undefined) await this.#wait(LOOK_MS, signal);
+      if (this.#dueSince !== undefined) {
+        const untilLate = begun + everyMs + 1 - performance.now(); // So that it is known why by the time that somebody asks.
+        await this.#wait(untilLate > 0 ? Math.min(untilLate, LOOK_MS) : LOOK_MS, signal);
+      }
     }
     if (this.#came < first) return this.#begin(); // The watch has ended: whoever has it next begins anew.
     if (told) logger.info("Canaries come again", { stream: this.#options.stream });
@@ -190,7 +193,7 @@ export class Canary implements WorkerObserver {
       this.#underWay = [...this.#underWay, canary];
       const event = canarySent().create({ sender: this.#sender, number: canary.number });
       await sendEvent(sql, { stream, event, guarantee: "AT_LEAST_ONCE" });
-      this.#why = "it is sent";
+      this.#why = "it is sent, and has not come";
       return true;
     } catch (error) {
       // It may be committed all the same, so it stays among those that are awaited.

@@ -31,8 +31,7 @@ Deno.test("canaries are late while PostgreSQL, Redis or their own process stands
     ) {
       await server.stop();
       let canary: string | undefined;
-      await until("it is late", async () => (canary = (await daemon.faults())?.["canary"]) !== undefined);
-      assertMatch(canary!, reason);
+      await until("it is late, and why", async () => reason.test((await daemon.faults())?.["canary"] ?? ""));
       // It stays so, also while the worker fails and begins anew.
       const since = performance.now();
       await until("that is so for long", async () => {
