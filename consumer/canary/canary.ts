@@ -160,16 +160,21 @@ export class Canary implements WorkerObserver {
     this.#dueSince = begun;
     this.#why = "it is being sent";
     const first = this.#number + 1;
+    const cameBefore = this.#came;
+    let sent = false;
     let sendAt = begun;
     let pauseMs = everyMs;
     let told = false;
     while (!signal.aborted && this.#isOnWatch && this.#dueSince !== undefined) {
       const now = performance.now();
-      if (now >= sendAt && await this.#send()) {
+      // One that was sent while an earlier one was late keeps this turn from sending: then that is the one to wait for.
+      const cameInstead = !sent && this.#came > cameBefore;
+      if (!cameInstead && now >= sendAt && await this.#send()) {
+        sent = true;
         sendAt = now + pauseMs;
         pauseMs = Math.min(2 * pauseMs, SLOWEST_MS);
       } else if (this.fault !== undefined && now < sendAt) await this.#findOutWhy();
-      if (this.#came >= first) this.#dueSince = undefined;
+      if (this.#came >= first || cameInstead) this.#dueSince = undefined;
       else if (!told && this.fault !== undefined) {
         told = true;
         logger.warn("A canary is late", { stream: this.#options.stream, why: this.#why });
@@ -179,7 +184,7 @@ export class Canary implements WorkerObserver {
         await this.#wait(untilLate > 0 ? Math.min(untilLate, LOOK_MS) : LOOK_MS, signal);
       }
     }
-    if (this.#came < first) return this.#begin(); // The watch has ended: whoever has it next begins anew.
+    if (this.#came <= cameBefore) return this.#begin(); // The watch has ended: whoever has it next begins anew.
     if (told) logger.info("Canaries come again", { stream: this.#options.stream });
   }
 

@@ -45,7 +45,9 @@ Deno.test("consume --canary sends events through the whole path: late and red wi
       const [, due, why] = /^A canary has been due for (\d+) s, and may take 1 s: (.*)$/.exec(canary) ?? [];
       return Number(due) >= 4 && why === "it is in the outbox, and no publisher has published it";
     });
-    assert(Number(/^events_canary_age_seconds ([\d.]+)$/m.exec(await daemon.metrics())?.[1]) > 3);
+    await until("the alert's metric says so", async () => {
+      return Number(/^events_canary_age_seconds ([\d.]+)$/m.exec(await daemon.metrics())?.[1]) > 2;
+    });
     assertEquals((await canaries(pipeline)).filter(({ published }) => !published).length, 1);
     publisher.kill("SIGCONT");
     await until("they come again", async () => !("canary" in (await daemon.faults() ?? { canary: "?" })));
@@ -92,7 +94,7 @@ Deno.test("a canary that is lost is sent again, one at a time; a paused consumer
   await until("it is sent again", async () => (await canaries(pipeline)).length === 1);
   await pipeline.publish();
   await until("it comes", () => fault() === undefined);
-  assertEquals(come(await metrics.render()), 1);
+  assert(come(await metrics.render()) >= 1);
   await until("the next one is late", () => fault() !== undefined);
 
   await pauseConsumer(sql, { consumer: CANARY_CONSUMER, stream });
@@ -103,6 +105,29 @@ Deno.test("a canary that is lost is sent again, one at a time; a paused consumer
   const count = (await canaries(pipeline)).length;
   await sql`UPDATE events.consumer_state SET paused_at = NULL`;
   await until("they go on", async () => (await canaries(pipeline)).length > count);
+});
+
+Deno.test("a canary that was sent while an earlier one was late is waited for in place of the next one", async () => {
+  await using server = await startRedis({ persistence: "none" });
+  await using pipeline = await testPipeline({ redisUrl: server.url });
+  const { sql } = pipeline;
+  const canary = { everyMs: 1_000, sql, stream: defineStreamName(CANARY_STREAM) };
+  await using live = liveConsumers(pipeline, [], { canary, leaseMs: 10_000 });
+  const fault = (): string | undefined => live.health.faults().get("canary");
+  await until("one is sent", async () => (await canaries(pipeline)).length === 1);
+  await sql.begin(async (tx) => {
+    await tx`LOCK TABLE events.processed_event`; // Nothing can be handled.
+    await pipeline.publish();
+    await until("another is sent", async () => (await canaries(pipeline)).length === 2);
+    assertMatch(fault()!, /it is sent|has not handled it|no publisher/);
+  });
+  await until("the first one comes", () => fault() === undefined);
+  await until("the second one is late", () => /no publisher has published it/.test(fault() ?? ""));
+  await sql`
+    CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'No more'; END $$`;
+  await sql`CREATE TRIGGER refuse BEFORE INSERT ON events.outbox_event EXECUTE FUNCTION public.refuse()`;
+  await pipeline.publish();
+  await until("it comes, and nothing is late", () => fault() === undefined, 20_000);
 });
 
 Deno.test("a canary that may not be sent names the right that is missing, and nothing else is red", async () => {
