@@ -154,7 +154,8 @@ export class Tenure {
       if (this.#turn.signal.aborted) this.#turn = new AbortController();
       const turn = this.#turn.signal;
       const { paused, redrives } = control.of(this.#consumer.name);
-      if (paused) await sleep(WAIT_MS, turn);
+      if (paused && this.#target !== undefined) return this.#tellPaused();
+      else if (paused) await sleep(WAIT_MS, turn);
       else if (redrives) await this.#redrive(turn);
       else if (this.#retries.waitMs > 0) await sleep(Math.min(this.#retries.waitMs, WAIT_MS), turn);
       else if (this.#target !== undefined && compareEntryIds(this.#checkpoint, this.#target) >= 0) return;
@@ -164,6 +165,10 @@ export class Tenure {
         else await this.#handle(entries, turn);
       }
     }
+  }
+
+  #tellPaused(): void {
+    this.#options.logger.warn("Handling no more: the consumer is paused", { ...this.#key });
   }
 
   #throwIfLost(): void {

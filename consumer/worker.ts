@@ -42,7 +42,7 @@ export interface WorkerOptions {
   readonly leaseMs: number;
   /** How long dedup rows are kept, in milliseconds. */
   readonly keepMs: number;
-  /** End at what the stream held when the worker began. */
+  /** End at what the stream held, and what was to be handled again, when the worker began. */
   readonly once: boolean;
 }
 
@@ -60,7 +60,7 @@ export const ONCE_FAILURES = 5;
  * @throws {CancelledError} it was cancelled with work in hand
  */
 export async function runWorker(consumer: Consumer, options: WorkerOptions): Promise<void> {
-  const { sql, stop, logger, health, source, history } = options;
+  const { sql, stop, logger, health, source, history, control } = options;
   const key = leaseKeyOf({ consumer: consumer.name, stream: consumer.stream });
   let target: string | undefined;
   let failures = 0;
@@ -69,7 +69,9 @@ export async function runWorker(consumer: Consumer, options: WorkerOptions): Pro
       const state = await readLease(sql, key);
       if (options.once) {
         target ??= await source.lastId(consumer.stream);
-        if (compareEntryIds(state?.checkpoint ?? "0-0", target) >= 0) return;
+        await control.look();
+        const { redrives } = control.of(consumer.name);
+        if (!redrives && compareEntryIds(state?.checkpoint ?? "0-0", target) >= 0) break;
       }
       const startFrom = state === undefined
         ? { startFrom: await firstCheckpoint(consumer.startFrom, consumer.stream, source, history) }
@@ -84,6 +86,7 @@ export async function runWorker(consumer: Consumer, options: WorkerOptions): Pro
       const tenure = new Tenure(consumer, lease, options, target);
       try {
         await tenure.run();
+        if (options.once) break;
       } finally {
         // What comes after progress is a failure of its own, and not one more in a row.
         if (compareEntryIds(tenure.checkpoint, lease.checkpoint) > 0) failures = 0;
