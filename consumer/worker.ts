@@ -64,6 +64,7 @@ export async function runWorker(consumer: Consumer, options: WorkerOptions): Pro
   const key = leaseKeyOf({ consumer: consumer.name, stream: consumer.stream });
   let target: string | undefined;
   let failures = 0;
+  let standingBy = false;
   while (!stop.aborted) {
     try {
       const state = await readLease(sql, key);
@@ -79,9 +80,12 @@ export async function runWorker(consumer: Consumer, options: WorkerOptions): Pro
       const lease = await acquireLease(sql, key, { ...options, ...startFrom });
       health.recover(key.role);
       if (lease === undefined) {
+        if (!standingBy) logger.info("Standing by: another worker has the lease", { consumer: consumer.name });
+        standingBy = true;
         await sleep(STANDBY_MS, stop);
         continue;
       }
+      standingBy = false;
       logger.info("Took the lease", { consumer: consumer.name, stream: key.stream, checkpoint: lease.checkpoint });
       const tenure = new Tenure(consumer, lease, options, target);
       try {
