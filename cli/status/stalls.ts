@@ -1,7 +1,7 @@
 import { parseEntryId } from "@events-pipeline/common";
 import { evictsStreams, usedShare } from "@events-pipeline/publisher";
 import type { ArchiveOverview, ConsumerOverview, Overview, StreamOverview } from "./overview.ts";
-import { duration, rowCount, size } from "./quantities.ts";
+import { attemptCount, duration, rowCount, size } from "./quantities.ts";
 
 /** An archiver writes a segment when it is full or old, which by default is 10 minutes: it may be behind for so long, in seconds. */
 const SEGMENT_SECONDS = 900;
@@ -105,7 +105,7 @@ export function consumerStalls(
     const seconds = (at - failing.since.getTime()) / 1_000;
     if (seconds <= afterSeconds) return [];
     return [
-      `${name}: fails on event ${failing.eventId} for ${duration(seconds)}, ${failing.attempts} attempts: ` +
+      `${name}: fails on event ${failing.eventId} for ${duration(seconds)}, ${attemptCount(failing.attempts)}: ` +
       failing.error.slice(0, 200),
     ];
   }
