@@ -45,7 +45,7 @@ export interface RunConsumersOptions {
   readonly keepMs?: number;
   /** How long a consumer that is behind may stand still until it counts as stalled, in milliseconds. @default 60000 */
   readonly stallMs?: number;
-  /** End when everything that the streams hold now is handled. @default false */
+  /** End when everything that the streams hold now, and every dead letter that is to be handled again, is handled. @default false */
   readonly once?: boolean;
   /** Sends canaries through the whole path, and handles them. @default none */
   readonly canary?: CanaryOptions;
