@@ -1,6 +1,6 @@
 import type { Entry } from "@events-pipeline/common";
 import type { Lease } from "@events-pipeline/common/lease";
-import { readHandled, saveProgress } from "./checkpoint.ts";
+import { firstOfEach, readHandled, saveProgress } from "./checkpoint.ts";
 import { concurrently } from "./concurrently.ts";
 import type { Batch, ExecutorContext } from "./executor.ts";
 import { handleEntry } from "./run_handler.ts";
@@ -21,7 +21,7 @@ export async function executeAtLeastOnce(context: ExecutorContext, lease: Lease,
     if (before !== batch.after && batch.until.aborted) return;
     const wanted = group.filter((entry) => consumer.events.has(entry.eventType));
     const handled = batch.lookUp ? await readHandled(sql, consumer.name, wanted) : new Set();
-    const todo = wanted.filter((entry) => !handled.has(entry.eventId));
+    const todo = firstOfEach(wanted).filter((entry) => !handled.has(entry.eventId));
     await concurrently(todo, concurrency, (entry) => handleEntry(call, entry, handler.handle));
     const checkpoint = group.at(-1)!.entryId;
     const progress = { consumer: consumer.name, before, checkpoint, handled: todo, leaseMs };

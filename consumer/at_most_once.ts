@@ -1,5 +1,5 @@
 import type { Lease } from "@events-pipeline/common/lease";
-import { readHandled, saveProgress } from "./checkpoint.ts";
+import { firstOfEach, readHandled, saveProgress } from "./checkpoint.ts";
 import { groupsOf } from "./at_least_once.ts";
 import { concurrently } from "./concurrently.ts";
 import type { Batch, ExecutorContext } from "./executor.ts";
@@ -22,7 +22,7 @@ export async function executeAtMostOnce(context: ExecutorContext, lease: Lease, 
     context.signal.throwIfAborted();
     const wanted = group.filter((entry) => consumer.events.has(entry.eventType));
     const handled = await readHandled(sql, consumer.name, wanted);
-    const todo = wanted.filter((entry) => !handled.has(entry.eventId));
+    const todo = firstOfEach(wanted).filter((entry) => !handled.has(entry.eventId));
     const checkpoint = group.at(-1)!.entryId;
     const progress = { consumer: consumer.name, before, checkpoint, handled: todo, leaseMs };
     await saveProgress(sql, lease, progress, { inWork: false });

@@ -118,3 +118,9 @@ export async function readHandled(
     ) AS handled`;
   return new Set(rows.map((row) => row.event_id));
 }
+
+/** The entries without those whose event comes earlier among them: somebody may have put an event into the stream again. */
+export function firstOfEach(entries: readonly Entry[]): readonly Entry[] {
+  const seen = new Set<string>();
+  return entries.filter(({ eventId }) => seen.size < seen.add(eventId).size);
+}

@@ -1,7 +1,7 @@
 import type { Entry } from "@events-pipeline/common";
 import type { Lease } from "@events-pipeline/common/lease";
 import type { TransactionSql } from "postgres";
-import { readHandled, saveProgress } from "./checkpoint.ts";
+import { firstOfEach, readHandled, saveProgress } from "./checkpoint.ts";
 import { concurrently } from "./concurrently.ts";
 import type { Batch, ExecutorContext } from "./executor.ts";
 import { handleEntries, handleEntry, type HandlerCall } from "./run_handler.ts";
@@ -28,7 +28,7 @@ export async function executeExactlyOnce(context: ExecutorContext, lease: Lease,
     entry: wanted[0] ?? entries[0]!,
     async handle(tx) {
       const handled = lookUp ? await readHandled(tx, consumer.name, wanted) : new Set();
-      const todo = wanted.filter((entry) => !handled.has(entry.eventId));
+      const todo = firstOfEach(wanted).filter((entry) => !handled.has(entry.eventId));
       const count = await handleAll({ ...context, attempt: batch.attempt }, todo, tx, enough);
       const next = todo[count];
       const checkpoint = (next === undefined ? entries.at(-1)! : entries[entries.indexOf(next) - 1]!).entryId;

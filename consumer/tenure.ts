@@ -64,6 +64,7 @@ export class Tenure {
       onDone: (entryId, handled) => {
         this.#checkpoint = entryId;
         metrics.handled.add(handled, { ...this.#key });
+        options.observer?.done(entryId);
       },
       onGivenUp: (error) => this.#retries.tell(error, { givenUp: true }),
     };
@@ -88,6 +89,7 @@ export class Tenure {
     const onStop = (): void => this.#turn.abort();
     stop.addEventListener("abort", onStop);
     metrics.leaseHeld.set(1, { ...this.#key });
+    this.#options.observer?.began(this.#checkpoint);
     health.watch(`${this.#lease.role} handler`, () => this.#stall());
     try {
       await this.#work();
@@ -97,6 +99,7 @@ export class Tenure {
       stop.removeEventListener("abort", onStop);
       health.forget(`${this.#lease.role} handler`);
       metrics.leaseHeld.set(0, { ...this.#key });
+      this.#options.observer?.ended();
       await Promise.all([keeping, pruning]);
       await releaseLease(sql, this.#lease).catch((error) =>
         logger.warn("Cannot release the lease: it will run out", { error: describeError(error) })
@@ -233,9 +236,11 @@ export class Tenure {
   /** Handles a batch, or deals with its failure: then it is to be tried again, or one of its events was set aside. */
   async #execute(entries: readonly Entry[], until: AbortSignal): Promise<void> {
     const wanted = entries.filter((entry) => this.#consumer.events.has(entry.eventType));
-    const batch = { entries, after: this.#checkpoint, lookUp: this.#lookUp, until };
+    const attempt = this.#retries.attemptAt(wanted[0]);
+    // A handler may well fail on what it has handled before, on a key of its own that is there already, say.
+    const lookUp = this.#lookUp || attempt > 1;
     try {
-      await execute(this.#context, this.#lease, { ...batch, attempt: this.#retries.attemptAt(wanted[0]) });
+      await execute(this.#context, this.#lease, { entries, after: this.#checkpoint, attempt, lookUp, until });
     } catch (error) {
       if (this.#context.signal.aborted) throw error;
       if (error instanceof AlreadyHandledError) {

@@ -14,6 +14,16 @@ import { HandlerError } from "./run_handler.ts";
 import { firstCheckpoint } from "./start_from.ts";
 import { CancelledError, Tenure } from "./tenure.ts";
 
+/** Told how one worker gets on. */
+export interface WorkerObserver {
+  /** It has the lease, and goes on behind this entry id. */
+  began(checkpoint: string): void;
+  /** Everything up to this entry id is done, and committed. */
+  done(entryId: string): void;
+  /** It has the lease no more. */
+  ended(): void;
+}
+
 /** What a worker works with. */
 export interface WorkerOptions {
   /** The pool on the consumers' database. */
@@ -44,6 +54,8 @@ export interface WorkerOptions {
   readonly keepMs: number;
   /** End at what the stream held, and what was to be handled again, when the worker began. */
   readonly once: boolean;
+  /** Told how it gets on. @default nobody */
+  readonly observer?: WorkerObserver | undefined;
 }
 
 /** How often a worker that has no lease asks for it, in milliseconds. */
