@@ -17,7 +17,7 @@ async function run(command: string, ...args: string[]): Promise<void> {
   assert(success, `${command} ${args.join(" ")}`);
 }
 
-Deno.test("a publisher that has met its database as a replica that lags finds all that was sent, once that is promoted", async () => {
+Deno.test("a publisher that has met its database as a replica that lags finds all that was sent, and listens, once that is promoted", async () => {
   // A replica's sequence is ahead of its rows: the log has it 32 ids at a time, and rows come with their commits.
   await using server = await startPostgres();
   await using pipeline = await testPipeline({ postgresUrl: server.url });
@@ -42,6 +42,8 @@ Deno.test("a publisher that has met its database as a replica that lags finds al
   try {
     const ids = new SettledIds();
     const wakeUp = new WakeUp(replica, { settledIds: ids, logger: silentLogger, idleLimitMs: 15_000 });
+    for (let tries = 0; tries < 2; tries++) await wakeUp.listen();
+    assertEquals([wakeUp.listening, wakeUp.refused], [false, true]);
     ids.add(stream);
     for (let look = 0; look < 2; look++) await ids.refresh(replica);
     assertEquals(await wakeUp.poll(), []);
@@ -54,6 +56,9 @@ Deno.test("a publisher that has met its database as a replica that lags finds al
     await replica`SELECT pg_promote()`;
     assertEquals(await wakeUp.poll(), [stream]);
     assert(BigInt(ids.floorOf(stream)) <= 5n);
+    await wakeUp.listen();
+    assertEquals([wakeUp.listening, wakeUp.refused], [true, false]);
+    await wakeUp.unlisten();
   } finally {
     await closePostgres(replica);
   }
