@@ -206,7 +206,7 @@ class Archiver {
       this.#health.forget("archiver");
     }
     const failed = [...this.#givenUp.values()];
-    if (failed.length > 0) throw new AggregateError(failed, `Cannot archive ${failed.length} streams`);
+    if (failed.length > 0) throw new AggregateError(failed, `Cannot archive ${failed.length} of the streams`);
   }
 
   /** Looks at all streams, and begins turns of those that have something to archive. */

@@ -18,8 +18,7 @@ const command = readCommand(
     flags: {
       roles: {
         kind: "boolean",
-        help:
-          "also create the roles events_producer, _publisher, _consumer, _archiver and _observer, and grant what they need",
+        help: `also create the roles ${roleNames.join(", ")}, and grant what they need`,
       },
     },
     settings: { DATABASE_URL: databaseUrlSetting, CONSUMER_DATABASE_URL: consumerDatabaseUrlSetting },

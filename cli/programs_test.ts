@@ -67,6 +67,14 @@ Deno.test("send-event refuses wrong arguments with 2, before any connection", as
   );
 });
 
+Deno.test("send-event asks for the migrations that are missing", async () => {
+  await using database = await emptyDatabase();
+  const environment = { DATABASE_URL: database.DATABASE_URL };
+  const { code, stderr } = await runTask("send-event", { environment, args: [...WIDGET, ...PAYLOAD] });
+  assertEquals(code, 1);
+  assertMatch(stderr, /^deno task send-event: Cannot use the database: .* Run 'deno task migrate'\n$/);
+});
+
 Deno.test("migrate and send-event exit with 1 when the database is away, and show no password", async () => {
   const environment = { DATABASE_URL: `postgres://app:secret@127.0.0.1:${freePort()}/x` };
   for (const [task, args] of [["migrate", []], ["send-event", [...WIDGET, ...PAYLOAD]]] as const) {

@@ -6,10 +6,13 @@
 import { type Event, eventNamed, InvalidEventError, parseStreamName, type StreamName } from "@events-pipeline/common";
 import { readCommand } from "@events-pipeline/common/command";
 import { describeError } from "@events-pipeline/common/logger";
+import { checkSchema } from "@events-pipeline/common/migrator";
 import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres";
 import "@events-pipeline/common/schemas";
 import { databaseUrlSetting } from "@events-pipeline/common/settings";
+import { sqlstateOf } from "@events-pipeline/common/sqlstate";
 import { sendEvent } from "@events-pipeline/producer";
+import { producerMigrations } from "./migrations.ts";
 import { importSchemas } from "./schemas/load_schemas.ts";
 
 const command = readCommand(
@@ -58,10 +61,17 @@ function fail(message: string, exitCode: 1 | 2): never {
   Deno.exit(exitCode);
 }
 
+/** No such table, no such schema, and permission denied. */
+const NOT_READY: ReadonlySet<string> = new Set(["42P01", "3F000", "42501"]);
+
 const options = await readArguments().catch((error) => fail(fault(error), 2));
 const sql = connectPostgres(settings.DATABASE_URL, { applicationName: "events-send-event", connections: 1 });
 try {
-  const eventId = await sql.begin((tx) => sendEvent(tx, options));
+  const eventId = await sql.begin((tx) => sendEvent(tx, options)).catch(async (error) => {
+    // A table that is missing, or that may not be written, is told in the words of the migrator.
+    if (NOT_READY.has(sqlstateOf(error) ?? "")) await checkSchema(sql, producerMigrations);
+    throw error;
+  });
   console.log(JSON.stringify({ event_id: eventId }));
 } catch (error) {
   // What sendEvent refuses, it refuses before any SQL: a payload that is too large, for example.

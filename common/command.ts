@@ -16,8 +16,12 @@ export interface Flag {
   readonly value?: string;
   /** Whether the program can't do without it. @default false */
   readonly required?: boolean;
+  /** Another flag that may be given in place of this one, if this one is required. @default none */
+  readonly unless?: string;
   /** Another flag that must be given too, if this one is. @default none */
   readonly needs?: string;
+  /** Another flag that must not be given too. @default none */
+  readonly excludes?: string;
   /** What is wrong with a value, such as `must be a number`; `undefined` when nothing is. @default any text is taken */
   readonly fault?: (value: string) => string | undefined;
 }
@@ -102,14 +106,17 @@ export function readCommand<F extends Flags, S extends SettingsShape>(
       : flag.kind === "text" && value !== undefined
       ? [value]
       : undefined;
+    const isGiven = (other: string | undefined): boolean => other !== undefined && isOn(values[other]);
     if (flag.required && (given === undefined || given.length === 0)) {
-      faults.push(`--${name} ${flag.value ?? ""} is missing: ${flag.help}`);
+      if (!isGiven(flag.unless)) faults.push(`--${name} ${flag.value ?? ""} is missing: ${flag.help}`);
     } else if (given?.includes("")) {
       faults.push(`--${name} needs a value: ${flag.help}`);
     } else if (
       given !== undefined && given.length > 0 && flag.needs !== undefined && asTexts(values[flag.needs]).length === 0
     ) {
       faults.push(`--${name} needs --${flag.needs}`);
+    } else if (isGiven(name) && isGiven(flag.excludes)) {
+      faults.push(`--${name} and --${flag.excludes} exclude each other`);
     } else {
       const wrong = (given ?? []).map((text) => flag.fault?.(String(text))).filter((fault) => fault !== undefined);
       faults.push(...new Set(wrong.map((fault) => `--${name} ${fault}`)));
@@ -151,6 +158,11 @@ function parse(flags: Flags, args: readonly string[]): Parsed {
 
 function asTexts(value: unknown): string[] {
   return Array.isArray(value) ? value.map(String) : value === undefined ? [] : [String(value)];
+}
+
+/** Whether a flag was given. */
+function isOn(value: unknown): boolean {
+  return value === true || (typeof value !== "boolean" && asTexts(value).length > 0);
 }
 
 function helpText(spec: Pick<CommandSpec<Flags, SettingsShape>, "call" | "summary" | "flags" | "settings">): string {

@@ -102,3 +102,26 @@ Deno.test("readCommand() refuses values that a flag does not take, and a flag wi
   ]);
   assertEquals(faults("--unit", "m", "--units", "m"), ["--unit needs --one", "--units needs --some"]);
 });
+
+Deno.test("readCommand() takes another flag in place of a required one, and refuses two that exclude each other", () => {
+  const either = {
+    call: "x",
+    summary: "X.",
+    flags: {
+      file: { kind: "texts", help: "files", required: true, unless: "all" },
+      name: { kind: "text", help: "a name", required: true, unless: "file" },
+      all: { kind: "boolean", help: "all files" },
+      some: { kind: "text", help: "some", excludes: "all" },
+    },
+    settings: {},
+  } as const;
+  const faults = (...args: string[]) => {
+    const command = readCommand(either, args, () => undefined);
+    return command.kind === "print" ? command.text.split("\n").slice(1, -1).map((line) => line.trim()) : [];
+  };
+  assertEquals(faults("--file", "a"), []);
+  assertEquals(faults("--all", "--name", "n"), []);
+  assertEquals(faults(), ["--file  is missing: files", "--name  is missing: a name"]);
+  assertEquals(faults("--all"), ["--name  is missing: a name"]);
+  assertEquals(faults("--all", "--name", "n", "--some", "1"), ["--some and --all exclude each other"]);
+});

@@ -1,3 +1,5 @@
+import { stripVTControlCharacters } from "node:util";
+
 /** Named values that go with a log message. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -64,10 +66,15 @@ function formatJson(line: LogLine): string {
 function formatText(line: LogLine): string {
   const fields = fieldsOf(line).map(([key, value]) => {
     const shown = plain(value);
-    const text = typeof shown === "string" ? shown : JSON.stringify(shown);
+    const text = isTextList(shown) ? shown.join(",") : typeof shown === "string" ? shown : JSON.stringify(shown);
     return ` ${key}=${/[\s"=]/.test(text) ? JSON.stringify(text) : text}`;
   });
   return `${line.datetime.toISOString()} ${line.levelName} ${line.msg}${fields.join("")}`;
+}
+
+/** Names, mostly: they need no quotes of their own. */
+function isTextList(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === "string");
 }
 
 function plain(value: unknown): unknown {
@@ -92,5 +99,6 @@ export function describeError(error: unknown): string {
   const code = "code" in error && typeof error.code === "string" ? ` (${error.code})` : "";
   const parts = error instanceof AggregateError ? error.errors.map(describeError) : [];
   const own = `${[error.message, ...parts].filter((part) => part !== "").join("; ") || error.name}${code}`;
-  return error.cause === undefined ? own : `${own}: ${describeError(error.cause)}`;
+  const text = stripVTControlCharacters(own); // Deno colours some of its own.
+  return error.cause === undefined ? text : `${text}: ${describeError(error.cause)}`;
 }

@@ -14,6 +14,8 @@ Deno.test("logFormatter('text') quotes values that need it, and stays on one lin
     text,
     '1970-01-01T00:00:00.000Z INFO Published events=3 note="a b" text="x\\ny" list=[1] id=5 none=undefined',
   );
+  const names = logFormatter("text")(line({ names: ["a:b", "c"], none: [], spaced: ["a b", "c"] }));
+  assertEquals(names, '1970-01-01T00:00:00.000Z INFO Published names=a:b,c none=[] spaced="a b,c"');
   assertEquals(logFormatter("text")(line()), "1970-01-01T00:00:00.000Z INFO Published");
 });
 
@@ -32,5 +34,6 @@ Deno.test("describeError() tells message, code, parts and causes", () => {
   assertEquals(describeError(new Error("Cannot publish", { cause })), "Cannot publish: refused (ECONNREFUSED)");
   assertEquals(describeError(new AggregateError([new Error("a"), new Error("b")])), "a; b");
   assertEquals(describeError(new RangeError()), "RangeError");
+  assertEquals(describeError(new Error("\u001b[31mred\u001b[0m")), "red");
   assertEquals(describeError("text"), "text");
 });

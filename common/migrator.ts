@@ -1,4 +1,7 @@
 import type { Sql, TransactionSql } from "postgres";
+import { sqlstateOf } from "./sqlstate.ts";
+
+const INSUFFICIENT_PRIVILEGE = "42501";
 
 /** One step of a schema's history. Never changed once released: a later step mends an earlier one. */
 export interface Migration {
@@ -106,9 +109,8 @@ export async function migrate(sql: Sql, sets: readonly MigrationSet[]): Promise<
  * @throws {NewerSchemaError} the schema has a breaking migration that this program does not know
  */
 export async function checkSchema(sql: Sql, sets: readonly MigrationSet[]): Promise<void> {
-  const [row] = await sql<{ present: boolean }[]>`SELECT to_regclass('events.migration') IS NOT NULL AS present`;
   for (const set of sets) {
-    const latest = row?.present ? await latestApplied(sql, set) : { number: 0, breaking: 0 };
+    const latest = await latestReadable(sql, set);
     if (latest.number < set.migrations.length) {
       throw new OlderSchemaError(
         `Cannot use the database: the schema of '${set.owner}' is at migration ${latest.number} and must be at ` +
@@ -116,6 +118,21 @@ export async function checkSchema(sql: Sql, sets: readonly MigrationSet[]): Prom
       );
     }
     if (latest.breaking > set.migrations.length) refuseNewer(set, latest);
+  }
+}
+
+/** @throws {Error} the login may not look */
+async function latestReadable(sql: Sql, set: MigrationSet): Promise<Latest> {
+  try {
+    const [row] = await sql<{ present: boolean }[]>`SELECT to_regclass('events.migration') IS NOT NULL AS present`;
+    return row?.present ? await latestApplied(sql, set) : { number: 0, breaking: 0 };
+  } catch (error) {
+    if (sqlstateOf(error) !== INSUFFICIENT_PRIVILEGE) throw error;
+    throw new Error(
+      "Cannot use the database: this login may not read the pipeline's tables, and must be a member of its program's " +
+        "role, which 'deno task migrate --roles' makes",
+      { cause: error },
+    );
   }
 }
 

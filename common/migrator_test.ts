@@ -26,6 +26,23 @@ Deno.test("migrate() applies each migration once, however many run it at once", 
   });
 });
 
+Deno.test("checkSchema() tells a login without rights which role it lacks", async () => {
+  await withDatabase(async (sql) => {
+    await migrate(sql, [older]);
+    const role = `nobody_${crypto.randomUUID().slice(0, 8)}`;
+    await sql.unsafe(`CREATE ROLE ${role} LOGIN PASSWORD 'x'`);
+    const url = new URL(`postgres://${role}:x@host/${sql.options.database}`);
+    url.host = `${sql.options.host[0]}:${sql.options.port[0]}`;
+    const nobody = connectPostgres(url.href, { applicationName: "test" });
+    try {
+      await assertRejects(() => checkSchema(nobody, [older]), Error, "a member of its program's role");
+    } finally {
+      await closePostgres(nobody);
+      await sql.unsafe(`DROP ROLE ${role}`);
+    }
+  });
+});
+
 Deno.test("migrate() refuses a newer schema; checkSchema() only a newer breaking or an older one", async () => {
   await withDatabase(async (sql) => {
     await assertRejects(() => checkSchema(sql, [older]), OlderSchemaError, "Run 'deno task migrate'");

@@ -8,6 +8,8 @@ import { z } from "zod";
 import type { MonitorAddress } from "./monitor.ts";
 import type { RedisTls } from "./redis_tls.ts";
 import { readRedisUrl, REDIS_URL_FORMS } from "./redis_url.ts";
+import { defineStreamName } from "./stream_name.ts";
+import type { StreamName } from "./stream_names.ts";
 
 /** Settings that are missing or wrong: all of them, one line each. Values are not repeated, for they may be secret. */
 export class SettingsError extends Error {
@@ -201,6 +203,23 @@ export function switchSetting(what: string): SettingSchema<boolean | undefined> 
  */
 export function textSetting(what: string): SettingSchema<string | undefined> {
   return z.string().optional().describe(what);
+}
+
+/**
+ * The name of a stream, which is defined by that.
+ *
+ * @param what what it is, for `--help`
+ * @param byDefault its value when it is not set
+ */
+export function streamNameSetting(what: string, byDefault: string): SettingSchema<StreamName> {
+  return z.string().default(byDefault).transform((text, context) => {
+    try {
+      return defineStreamName(text);
+    } catch {
+      context.addIssue("must be stream:<domain>:events in lower case");
+      return z.NEVER;
+    }
+  }).describe(`${what} (default: ${byDefault})`);
 }
 
 /**

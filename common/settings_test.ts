@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { parseStreamName } from "./stream_name.ts";
 import {
   consumerDatabaseUrlSetting,
   countSetting,
@@ -10,6 +11,7 @@ import {
   redisUrlSetting,
   secondsSetting,
   SettingsError,
+  streamNameSetting,
 } from "./settings.ts";
 
 const shape = {
@@ -70,4 +72,11 @@ Deno.test("redactUrl() hides the password, the query, and what is no URL", () =>
   assertEquals(redactUrl("redis://u:p@h:1/0"), "redis://u:***@h:1/0");
   assertEquals(redactUrl("postgres://h/d?password=p"), "postgres://h/d?***");
   assertEquals(redactUrl("u:p@h"), "***");
+});
+
+Deno.test("streamNameSetting() defines the stream, and refuses what is no stream's name", () => {
+  const named = { STREAM: streamNameSetting("Which", "stream:setting:events") };
+  assertEquals(readSettings(named, () => undefined), { STREAM: parseStreamName("stream:setting:events") });
+  const error = assertThrows(() => readSettings(named, () => "WIDGETS"), SettingsError);
+  assertEquals(error.faults, ["STREAM must be stream:<domain>:events in lower case"]);
 });

@@ -1,13 +1,13 @@
 import { existsSync } from "node:fs";
-import { dirname, isAbsolute, join, relative, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { CannotCheckError } from "./cannot_check_error.ts";
 import { checkSnapshots, type Finding, type OlderSnapshot } from "./check_snapshots.ts";
 import { type CompatFile, readCompatFile } from "./compat_file.ts";
 import { GitRepository } from "./git.ts";
 import { locate, type Place, type Source } from "./locate.ts";
 import { isTransitive, type Mode } from "./modes.ts";
-import type { Snapshot } from "./normal_form.ts";
-import { snapshotTree, type SourceTree } from "./source_tree.ts";
+import { ENDINGS, IS_TEST, pathInside, RevisionSnapshots } from "./revision_snapshots.ts";
+import { snapshotTree } from "./source_tree.ts";
 
 /** What to check, and how. */
 export interface CheckCompatOptions {
@@ -59,12 +59,8 @@ export interface CompatReport {
   readonly remarks: readonly string[];
 }
 
-/** How events and stream names are defined, and in which files. */
+/** How events and stream names are defined. */
 const DEFINITIONS = ["defineEvent(", "defineStreamName("];
-const ENDINGS = [".ts", ".tsx", ".mts", ".js", ".mjs"];
-const IS_TEST = /(_test|\.test|\.spec|_bench)\.[a-z]+$/;
-
-const EMPTY: Snapshot = { format: 1, events: {}, streams: {} };
 
 /**
  * Compares the schemas of a checkout with those of an older revision of it.
@@ -95,7 +91,7 @@ export async function checkCompat(options: CheckCompatOptions): Promise<CompatRe
         ...{ modules: modules.filter((path) => existsSync(join(repository.root, path))), workFolder },
         ...(signal === undefined ? {} : { signal }),
       }),
-      work.snapshotCommit(base.revision, base.commit, modules, remarks),
+      work.snapshots.take(base.revision, base.commit, modules, remarks),
     );
     const modes = [mode, ...Object.values(file.events).map((override) => override.mode)];
     const history = modes.some(isTransitive) ? await work.history(base.commit, modules, remarks) : [];
@@ -124,52 +120,19 @@ async function bothOf<A, B>(a: Promise<A>, b: Promise<B>): Promise<readonly [A, 
 /** What is done with the repository and a temporary folder. */
 class Work {
   readonly #repository: GitRepository;
-  readonly #folder: string;
   readonly #options: CheckCompatOptions;
+  readonly snapshots: RevisionSnapshots;
 
   constructor(repository: GitRepository, folder: string, options: CheckCompatOptions) {
     this.#repository = repository;
-    this.#folder = folder;
     this.#options = options;
-  }
-
-  /** Takes a commit's schemas down. A commit without any counts as one with no event. */
-  async snapshotCommit(
-    revision: string,
-    commit: string,
-    modules: readonly string[],
-    remarks: string[],
-    isOld = false,
-  ): Promise<Snapshot> {
-    const { baseSchemas, signal } = this.#options;
-    if (baseSchemas === "none") return EMPTY;
-    const folder = join(this.#folder, commit);
-    await Deno.mkdir(folder);
-    await this.#repository.checkOut(commit, folder);
-    const [schemas, ...streams] = modules;
-    const moved = baseSchemas === undefined
-      ? undefined
-      : pathInside(this.#repository, this.#options, baseSchemas, "--base-schemas");
-    const isMissing = !existsSync(join(folder, moved ?? schemas!));
-    const there = [moved ?? schemas!, ...streams].filter((path) => existsSync(join(folder, path)));
-    if (isMissing && !isOld) {
-      await this.#assertNoneElsewhere(revision, commit, moved ?? schemas!);
-    }
-    if (isMissing) {
-      remarks.push(
-        `${revision} has no ${moved ?? schemas}: there is nothing to compare with, and every event counts as new`,
-      );
-    }
-    if (there.length === 0) return EMPTY;
-    const name = `${revision} (${commit.slice(0, 10)})`;
-    try {
-      return await snapshotTree({ name, folder, isCheckout: false } satisfies SourceTree, {
-        ...{ modules: there, workFolder: this.#folder },
-        ...(signal === undefined ? {} : { signal }),
-      });
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
+    const { baseSchemas, signal } = options;
+    this.snapshots = new RevisionSnapshots(repository, folder, {
+      ...(signal === undefined ? {} : { signal }),
+      ...(baseSchemas === undefined || baseSchemas === "none"
+        ? { baseSchemas }
+        : { baseSchemas: pathInside(repository, options, baseSchemas, "--base-schemas") }),
+    });
   }
 
   /** Takes the older revisions down that transitive modes look at. */
@@ -189,7 +152,7 @@ class Work {
     for (const [revision, commit] of revisions) {
       if (seen.has(commit)) continue;
       seen.add(commit);
-      snapshots.push({ revision, snapshot: await this.snapshotCommit(revision, commit, modules, remarks, true) });
+      snapshots.push({ revision, snapshot: await this.snapshots.take(revision, commit, modules, remarks, true) });
     }
     return snapshots;
   }
@@ -213,16 +176,6 @@ class Work {
       if (!IS_TEST.test(path)) await visit(path);
     }
     return [...found];
-  }
-
-  async #assertNoneElsewhere(revision: string, commit: string, schemas: string): Promise<void> {
-    const files = await this.#repository.filesWith(commit, ["defineEvent("], ENDINGS);
-    const modules = files.filter((path) => !IS_TEST.test(path));
-    if (modules.length === 0) return;
-    throw new CannotCheckError(
-      `Cannot find ${schemas} in ${revision}, though it defines events in ${modules.slice(0, 3).join(", ")}. ` +
-        "If the module was moved, say where it was: --base-schemas FILE. If those are no schemas of yours: --base-schemas none",
-    );
   }
 }
 
@@ -256,14 +209,6 @@ async function chooseBase(
     );
   }
   return { revision, commit };
-}
-
-function pathInside(repository: GitRepository, { folder }: CheckCompatOptions, path: string, flag: string): string {
-  const inside = relative(Deno.realPathSync(repository.root), resolve(Deno.realPathSync(folder), path));
-  if (inside.startsWith("..") || isAbsolute(inside)) {
-    throw new CannotCheckError(`Cannot use ${flag} ${path}: it is outside of the repository ${repository.root}`);
-  }
-  return inside;
 }
 
 function relativePath(repository: GitRepository, options: CheckCompatOptions): string {

@@ -49,11 +49,9 @@ function plainWords(type: TypeForm, depth: number): string {
       return ["text", boundsWords(type.length, "of ", " character"), ...parts].filter((part) => part !== "").join(" ");
     }
     case "number": {
-      const { min, max } = type.bounds;
-      const whole = type.integer && min === Number.MIN_SAFE_INTEGER && max === Number.MAX_SAFE_INTEGER;
       return [
         type.integer ? "whole number" : "number",
-        whole ? "" : boundsWords(type.bounds, "of ", ""),
+        boundsWords(type.integer ? withoutSafe(type.bounds) : type.bounds, "of ", ""),
         type.multipleOf.length === 0 ? "" : `that is a multiple of ${type.multipleOf.join(" and ")}`,
       ].filter((part) => part !== "").join(" ");
     }
@@ -89,6 +87,14 @@ function plainWords(type: TypeForm, depth: number): string {
     case "opaque":
       return `${type.name}${boundsWords(type.bounds, " of ", "")}`;
   }
+}
+
+/** Bounds without those that every whole number in JavaScript has. */
+function withoutSafe({ min, max, aboveMin, belowMax }: BoundsForm): BoundsForm {
+  return {
+    ...(min === undefined || min === Number.MIN_SAFE_INTEGER ? {} : { min, ...(aboveMin && { aboveMin }) }),
+    ...(max === undefined || max === Number.MAX_SAFE_INTEGER ? {} : { max, ...(belowMax && { belowMax }) }),
+  };
 }
 
 /** A field in words: its type, and whether it may be absent. */

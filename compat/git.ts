@@ -91,14 +91,19 @@ export class GitRepository {
     return code === 0 && !this.isShallow ? Number(stdout) : 0;
   }
 
-  /** Every tag, the newest first, with its commit. */
-  async tags(): Promise<readonly (readonly [tag: string, commit: string])[]> {
+  /**
+   * Every tag, the newest first, with its commit.
+   *
+   * @param of the commit that it must be part of @default all tags
+   */
+  async tags(of?: string): Promise<readonly (readonly [tag: string, commit: string])[]> {
     const format = "%(refname:short) %(if)%(*objectname)%(then)%(*objectname)%(else)%(objectname)%(end)";
     const { stdout } = await this.#git([
       "for-each-ref",
       "--sort=-v:refname",
       "--sort=-creatordate",
       `--format=${format}`,
+      ...(of === undefined ? [] : [`--merged=${of}`]),
       "refs/tags",
     ]);
     const lines = stdout.split("\n").filter((line) => line !== "").map((line) => line.split(" ") as [string, string]);
@@ -111,6 +116,21 @@ export class GitRepository {
   async lastCommits(commit: string, count: number): Promise<readonly string[]> {
     const { stdout } = await this.#git(["rev-list", "--first-parent", `--max-count=${count}`, commit]);
     return stdout.split("\n").filter((line) => line !== "");
+  }
+
+  /** The last commits that changed something under some paths, the newest first, along the first parents of a commit. */
+  async lastChanges(commit: string, paths: readonly string[], count: number): Promise<readonly string[]> {
+    const { stdout } = await this.#git([
+      ...["rev-list", "--first-parent", `--max-count=${count}`, commit, "--", ...paths],
+    ]);
+    return stdout.split("\n").filter((line) => line !== "");
+  }
+
+  /** When a commit was made, and the first line of what was said about it. */
+  async saidOf(commit: string): Promise<{ readonly at: string; readonly subject: string }> {
+    const { stdout } = await this.#git(["show", "--no-patch", "--format=%cI%n%s", commit]);
+    const [at = "", subject = ""] = stdout.split("\n");
+    return { at, subject };
   }
 
   /** The files of a commit, or of the checkout, that contain one of some texts, as paths from the root. */

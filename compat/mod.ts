@@ -24,5 +24,16 @@ export type {
   TypeKind,
 } from "./normal_form.ts";
 export type { Broken, Rule } from "./rules/rule.ts";
+export type { FieldChange } from "./field_changes.ts";
+export {
+  type EventVersion,
+  eventVersions,
+  historyOf,
+  isSameForm,
+  readSchemaHistory,
+  type RecordedForm,
+  type Revision,
+  type SchemaHistory,
+} from "./schema_history.ts";
 export { RULES } from "./rules/rules.ts";
 export { snapshotOf } from "./snapshot.ts";

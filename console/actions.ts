@@ -18,6 +18,7 @@ import { html } from "hono/html";
 import { audited } from "./audit.ts";
 import type { ConsoleApp, ConsoleEnv, ConsoleOptions } from "./console_app.ts";
 import { page } from "./layout.ts";
+import { isTrouble } from "./trouble.ts";
 
 /** How a form is read: every value of a field that may come more than once. */
 type Form = Readonly<Record<string, string | File | (string | File)[]>>;
@@ -36,6 +37,7 @@ export function serveActions(app: ConsoleApp, options: ConsoleOptions): void {
         const { target, act } = await action(await c.req.parseBody({ all: true }));
         id = await audited(sql, { actor: c.get("frame").actor, action: name, target }, act);
       } catch (error) {
+        if (isTrouble(error)) throw error;
         return refuse(c, 422, describeError(error));
       }
       options.logger.info("Action", { actor: c.get("frame").actor, action: name, record: id });

@@ -1,12 +1,14 @@
 import uplotStyle from "uplot/dist/uPlot.min.css" with { type: "text" };
 import uplotScript from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
 import script from "./browser/console.js" with { type: "text" };
+import icon from "./browser/icon.svg" with { type: "text" };
 import style from "./browser/console.css" with { type: "text" };
 import type { ConsoleApp } from "./console_app.ts";
 
 const ASSETS: Readonly<Record<string, readonly [type: string, text: string]>> = {
   "console.css": ["text/css", style],
   "console.js": ["text/javascript", script],
+  "icon.svg": ["image/svg+xml", icon],
   "uplot.css": ["text/css", uplotStyle],
   "uplot.js": ["text/javascript", uplotScript],
 };

@@ -50,6 +50,11 @@ export const consoleCommand = {
   flags: {
     "allow-actions": { kind: "boolean", help: "let people pause, resume and reset consumers, redrive and drop" },
     schemas: { kind: "text", value: "FILE", help: "the module of the event schemas (default: this repository's own)" },
+    "schema-history": {
+      kind: "text",
+      value: "FILE",
+      help: "what deno task schema-history has written (default: schema_history.json, if it is there)",
+    },
   },
   settings: {
     DATABASE_URL: databaseUrlSetting,

@@ -1,4 +1,5 @@
 import type { ObjectStore } from "@events-pipeline/archiver";
+import type { SchemaHistory } from "@events-pipeline/compat";
 import type { EventDefinition } from "@events-pipeline/common";
 import { describeError, type Logger } from "@events-pipeline/common/logger";
 import { Hono } from "hono";
@@ -8,9 +9,9 @@ import { serveActions } from "./actions.ts";
 import { serveAssets } from "./assets.ts";
 import { FlowReader } from "./flow.ts";
 import { guard } from "./guard.ts";
-import { page } from "./layout.ts";
+import { page, type PageFrame } from "./layout.ts";
 import type { Sources } from "./sources.ts";
-import type { Mask } from "./mask.ts";
+import { troubleOf } from "./trouble.ts";
 import { serveActionsPage } from "./pages/actions_page.ts";
 import { serveArchive } from "./pages/archive_page.ts";
 import { serveConsumers } from "./pages/consumers_page.ts";
@@ -19,7 +20,6 @@ import { serveEvents } from "./pages/events_page.ts";
 import { serveOverview } from "./pages/overview_page.ts";
 import { serveSchemas } from "./pages/schemas_page.ts";
 import { serveStreams } from "./pages/streams_page.ts";
-import type { PageFrame } from "./layout.ts";
 
 /** What a console is made of. */
 export interface ConsoleOptions extends Sources {
@@ -29,9 +29,10 @@ export interface ConsoleOptions extends Sources {
   /** Whether it is reached by this machine alone: then requests for other host names are refused. */
   readonly loopback: boolean;
   readonly allowActions: boolean;
-  readonly mask: Mask;
   /** The events whose schemas are shown. */
   readonly events: readonly EventDefinition[];
+  /** How they have changed, if that is known. */
+  readonly history?: SchemaHistory | undefined;
   /** The archive, if its segments are to be listed. */
   readonly store?: ObjectStore | undefined;
   readonly logger: Logger;
@@ -70,11 +71,18 @@ export function consoleApp(options: ConsoleOptions): ConsoleApp {
   );
   app.onError((error, c) => {
     options.logger.warn("Cannot answer a request", { path: c.req.path, error: describeError(error) });
+    const { title, text } = troubleOf(error);
+    c.header("retry-after", "5");
     const frame = c.get("frame");
-    if (frame === undefined) return c.text("Cannot answer", 503);
-    const body = html`<p class="error" role="alert">${describeError(error)}</p>
-<p>The database or Redis may be away, or a search may have taken too long. <a href="${c.req.path}">Try again</a></p>`;
-    return c.html(page(frame, "Cannot show this", body), 503);
+    if (frame === undefined) return c.text(title, 503);
+    const { pathname, search } = new URL(c.req.url);
+    const body = html`<p class="error" role="alert">${text}</p>${
+      c.req.method === "GET"
+        ? html`<p data-retry>This page comes back by itself as soon as it can be shown.
+<a class="button" href="${pathname + search}">Try again now</a></p>`
+        : html`<p>Whether it was done is told by <a href="/actions">the record of actions</a>.</p>`
+    }`;
+    return c.html(page(frame, title, body), 503);
   });
   return app;
 }

@@ -1,5 +1,6 @@
 import { transaction } from "@events-pipeline/common/transaction";
 import type { Sql } from "postgres";
+import type { WholeEvent } from "./find_event.ts";
 
 /** How long a search may take. */
 const SEARCH_MS = 5_000;
@@ -11,17 +12,6 @@ export interface FoundEvent {
   readonly position: number | null;
   readonly createdAt: Date;
   readonly publishedAt: Date | null;
-}
-
-/** An event with all that the outbox has of it. */
-export interface WholeEvent extends FoundEvent {
-  readonly payloadBytes: number;
-  readonly stream: string;
-  readonly entryId: string | null;
-  /** JSON text. */
-  readonly payload: string;
-  /** JSON text. */
-  readonly metadata: string;
 }
 
 /** Which events are searched. */
@@ -63,14 +53,19 @@ export async function searchEvents(outbox: Sql, search: EventSearch): Promise<re
  * @throws {Error} it takes too long
  */
 export async function readEvent(outbox: Sql, id: string): Promise<WholeEvent | undefined> {
-  const [event] = await limited(outbox, (tx) =>
-    tx<WholeEvent[]>`
-      SELECT event_id AS id, event_type AS type, stream_name AS stream, stream_position::float8 AS position,
-             created_at AS "createdAt", published_at AS "publishedAt", stream_entry_id AS "entryId",
-             payload_bytes AS "payloadBytes", payload::text, metadata::text
+  const [row] = await limited(outbox, (tx) =>
+    tx<EventRow[]>`
+      SELECT event_id AS "eventId", event_type AS "eventType", stream_name AS stream, created_at AS "sentAt",
+             published_at AS "publishedAt", stream_entry_id AS "entryId", payload_bytes AS "payloadBytes",
+             payload::text, metadata::text
       FROM events.outbox_event WHERE event_id = ${id} LIMIT 1`);
-  return event;
+  if (row === undefined) return undefined;
+  return { ...row, publishedAt: row.publishedAt ?? undefined, entryId: row.entryId ?? undefined, inOutbox: true };
 }
+
+type EventRow =
+  & Omit<WholeEvent, "publishedAt" | "entryId" | "inOutbox">
+  & { readonly publishedAt: Date | null; readonly entryId: string | null };
 
 /** Runs a query that may not take long. */
 async function limited<T>(sql: Sql, query: (tx: Sql) => PromiseLike<T>): Promise<T> {

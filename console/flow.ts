@@ -11,6 +11,8 @@ export interface Flow {
   /** When, in Unix milliseconds. */
   readonly at: number;
   readonly streams: number;
+  /** How many processes of each kind are connected. */
+  readonly daemons: Overview["daemons"];
   readonly backlog: number;
   readonly backlogSeconds: number;
   /** Events a second since the reading before; 0 in the first. */
@@ -19,6 +21,8 @@ export interface Flow {
   readonly archiveRate: number;
   /** Entries in Redis; `undefined` when it does not answer. */
   readonly entries: number | undefined;
+  /** Bytes that Redis uses; `undefined` when it does not answer. */
+  readonly memory: number | undefined;
   readonly consumers: number;
   /** How far the slowest consumer is behind. */
   readonly consumerLag: number;
@@ -84,7 +88,7 @@ function sumsOf({ streams, consumers, archives }: Overview): Sums {
 }
 
 function flowOf(
-  { at, streams, consumers, archives, redisFault }: Overview,
+  { at, daemons, memory, streams, consumers, archives, redisFault }: Overview,
   stalls: readonly Stall[],
   sums: Sums,
   before: { readonly at: number; readonly sums: Sums } | undefined,
@@ -95,6 +99,8 @@ function flowOf(
       : Math.max(0, (sums[name] - before.sums[name]) / ((at - before.at) / 1_000));
   return {
     at,
+    daemons,
+    memory: memory?.used,
     streams: streams.length,
     backlog: sum(streams.map(({ unpublished }) => unpublished)),
     backlogSeconds: Math.max(0, ...streams.map(({ unpublishedSeconds }) => unpublishedSeconds)),

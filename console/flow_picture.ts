@@ -1,58 +1,85 @@
-import { html, raw } from "hono/html";
+import { duration, size } from "@events-pipeline/cli/status/quantities";
+import { html } from "hono/html";
 import type { Flow, Stage } from "./flow.ts";
 import type { Html } from "./layout.ts";
+import { counted, number, rate } from "./words.ts";
 
-const BOXES: readonly { stage: Stage; title: string; x: number; y: number }[] = [
-  { stage: "outbox", title: "Outbox", x: 10, y: 70 },
-  { stage: "publisher", title: "Publisher", x: 230, y: 70 },
-  { stage: "redis", title: "Redis", x: 450, y: 70 },
-  { stage: "consumers", title: "Consumers", x: 690, y: 10 },
-  { stage: "archiver", title: "Archiver", x: 690, y: 130 },
+/** The stages, and where more is told of them. */
+const BOXES: readonly { readonly stage: Stage; readonly title: string; readonly to: string }[] = [
+  { stage: "outbox", title: "Outbox", to: "/streams" },
+  { stage: "publisher", title: "Publisher", to: "/streams" },
+  { stage: "redis", title: "Redis", to: "/streams" },
+  { stage: "consumers", title: "Consumers", to: "/consumers" },
+  { stage: "archiver", title: "Archiver", to: "/archive" },
 ];
 
-/** Two lines for each stage. */
-export function flowTexts(flow: Flow): Readonly<Record<Stage, readonly [string, string]>> {
-  const number = (n: number): string => Math.round(n).toLocaleString("en");
-  const rate = (n: number): string => `${n < 10 ? n.toFixed(1) : number(n)} events/s`;
+/** What is told of a stage: the figure that matters most, and two lines. */
+type StageTexts = readonly [string, string, string];
+
+/** Three lines for each stage. */
+export function flowTexts(flow: Flow): Readonly<Record<Stage, StageTexts>> {
+  const processes = (kind: keyof Flow["daemons"]): string =>
+    flow.daemons[kind] === 0 ? "not connected" : counted(flow.daemons[kind], "connection");
   return {
-    outbox: [`${number(flow.backlog)} rows wait`, `oldest ${number(flow.backlogSeconds)} s`],
-    publisher: [rate(flow.publishRate), `${number(flow.streams)} streams`],
-    redis: [flow.entries === undefined ? "no answer" : `${number(flow.entries)} entries`, ""],
-    consumers: [
-      `${rate(flow.handleRate)}, lag ${number(flow.consumerLag)}`,
-      `${number(flow.consumers)} consumers, ${number(flow.deadLetters)} dead letters`,
+    outbox: [
+      flow.backlog === 0 ? "nothing waits" : `${counted(flow.backlog, "row")} ${flow.backlog === 1 ? "waits" : "wait"}`,
+      flow.backlog === 0 ? "" : `the oldest for ${duration(flow.backlogSeconds)}`,
+      "",
     ],
-    archiver: [rate(flow.archiveRate), `lag ${number(flow.archiverLag)}`],
+    publisher: [rate(flow.publishRate), counted(flow.streams, "stream"), processes("publisher")],
+    redis: [
+      flow.entries === undefined ? "no answer" : counted(flow.entries, "entry"),
+      flow.memory === undefined ? "" : `${size(flow.memory)} in use`,
+      "",
+    ],
+    consumers: [
+      rate(flow.handleRate),
+      `${counted(flow.consumers, "consumer")}, lag ${number(flow.consumerLag)}`,
+      counted(flow.deadLetters, "dead letter"),
+    ],
+    archiver: [rate(flow.archiveRate), `lag ${number(flow.archiverLag)}`, processes("archiver")],
   };
 }
 
-/** The flow as a picture; a stage that stands still is red, and says so. */
+/** The stages through which events flow at this moment. */
+export function flowingStages(flow: Flow): readonly Stage[] {
+  return [
+    ...flow.publishRate > 0 ? ["publisher", "redis"] as const : [],
+    ...flow.handleRate > 0 ? ["consumers"] as const : [],
+    ...flow.archiveRate > 0 ? ["archiver"] as const : [],
+  ];
+}
+
+/**
+ * The flow as a picture made of a list, so that a screen reader tells it as it is drawn. A stage that stands still is red, and says so;
+ * where events flow, the line to the stage moves.
+ */
 export function flowPicture(flow: Flow): Html {
   const texts = flowTexts(flow);
   const stalled = new Set<Stage>(flow.stalls.map(({ stage }) => stage));
-  const said = BOXES.map(({ stage, title }) => `${title}: ${texts[stage].filter((text) => text !== "").join(", ")}`);
-  return html`<svg class="flow" viewBox="0 0 970 230" role="img" aria-labelledby="flow-title flow-text">
-<title id="flow-title">From the outbox to consumers and archive</title><desc id="flow-text">${said.join(". ")}</desc>
-${raw(arrow(190, 115, 230, 115) + arrow(410, 115, 450, 115) + arrow(630, 105, 690, 60) + arrow(630, 125, 690, 170))}
-${
-    BOXES.map(({ stage, title, x, y }) => {
-      const width = x === 690 ? 270 : 180;
-      return html`
-        <g id="stage-${stage}" class="stage${stalled.has(stage) ? " stalled" : ""}">
-          <rect x="${x}" y="${y}" width="${width}" height="90" rx="10" />
-          <text class="title" x="${x + 14}" y="${y + 27}">${title}</text>
-          <text class="alarm" x="${x + width - 14}" y="${y + 27}">stalled</text>
-          <text class="line0" x="${x + 14}" y="${y + 52}">${texts[stage][0]}</text>
-          <text class="line1" x="${x + 14}" y="${y + 74}">${texts[stage][1]}</text>
-        </g>
-      `;
+  const flowing = new Set(flowingStages(flow));
+  return html`<ol class="flow" aria-label="The flow, from the outbox to consumers and archive">${
+    BOXES.map(({ stage, title, to }) => {
+      const classes = ["stage", stalled.has(stage) ? "stalled" : "", flowing.has(stage) ? "flowing" : ""];
+      return html`<li id="stage-${stage}" class="${classes.filter(Boolean).join(" ")}">${
+        stage === "outbox" ? "" : line(stage)
+      }
+<h2><a href="${to}">${title}</a> <span class="alarm state stalled">stalled</span></h2>
+${texts[stage].map((text, i) => html`<p class="line${String(i)}">${text}</p>`)}</li>`;
     })
-  }</svg>`;
+  }</ol>`;
 }
 
-function arrow(x1: number, y1: number, x2: number, y2: number): string {
-  const angle = Math.atan2(y2 - y1, x2 - x1);
-  const at = (turn: number): string =>
-    `${(x2 - 9 * Math.cos(angle + turn)).toFixed(1)},${(y2 - 9 * Math.sin(angle + turn)).toFixed(1)}`;
-  return `<path class="arrow" d="M${x1},${y1} L${x2},${y2} M${at(0.5)} L${x2},${y2} L${at(-0.5)}"/>`;
+/** The line that leads to a stage: straight, or round the corner that Redis stands at. It is stretched to where it goes. */
+function line(stage: Stage): Html {
+  const path = stage === "consumers"
+    ? "M0,100 H50 V0 H100"
+    : stage === "archiver"
+    ? "M0,0 H50 V100 H100"
+    : "M0,50 H100";
+  return html`
+    <svg class="line" viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
+      <path d="${path}" />
+    </svg>
+  `;
 }

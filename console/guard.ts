@@ -60,7 +60,7 @@ export function guard(app: ConsoleApp, options: ConsoleOptions): void {
   }
   app.use(async (c, next) => {
     const { path } = c.req;
-    if (access.hasLogin && (path === "/assets/console.css" || path === "/assets/console.js")) return await next();
+    if (access.hasLogin && /^\/assets\/[\w.]+$/.test(path)) return await next();
     const session = getCookie(c, SESSION_COOKIE);
     const actor = access.actorOf(c.req.raw.headers, session, Date.now());
     if (actor === undefined) {
@@ -97,7 +97,7 @@ page anew, and try again.</p>`;
     setCookie(c, SESSION_COOKIE, "", { httpOnly: true, sameSite: "Strict", path: "/", maxAge: 0 });
     return c.redirect("/login", 303);
   });
-  app.get("/favicon.ico", (c) => c.body(null, 204));
+  app.get("/favicon.ico", (c) => c.redirect("/assets/icon.svg", 301));
 }
 
 /** A path of this console; its first page for anything else. */

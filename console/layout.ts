@@ -23,6 +23,8 @@ export interface PageFrame {
 /** Which colours: the system's, or chosen. */
 export type Theme = "auto" | "light" | "dark";
 
+const THEMES: readonly Theme[] = ["auto", "light", "dark"];
+
 /** Reads a theme. */
 export function themeOf(text: unknown): Theme {
   return text === "light" || text === "dark" ? text : "auto";
@@ -42,49 +44,37 @@ const PAGES: readonly (readonly [path: string, title: string])[] = [
 /** A whole page. */
 export function page(frame: PageFrame, title: string, body: Html): Html {
   const { path, theme, actor, csrf, notice } = frame;
-  const themes: readonly Theme[] = ["auto", "light", "dark"];
+  const links = PAGES.map(([to, name]) =>
+    html`<li><a href="${to}"${
+      isAt(path, to)
+        ? html`
+          aria-current="page"
+        `
+        : ""
+    }>${name}</a></li>`
+  );
+  const themes = THEMES.map((name) =>
+    html`<button name="theme" value="${name}" aria-pressed="${name === theme ? "true" : "false"}">${name}</button>`
+  );
   return document(
     theme,
     title,
-    html`
-      <a class="skip" href="#main">Skip to the content</a>
-      <header>
-        <strong class="brand">Events pipeline</strong>
-        <nav aria-label="Pages">
-          <ul>${PAGES.map(([to, name]) =>
-            html`<li><a href="${to}"${
-              isAt(path, to)
-                ? html`
-                  aria-current="page"
-                `
-                : ""
-            }>${name}</a></li>`
-          )}</ul>
-        </nav>
-        <div class="tools">
-          <form method="post" action="/theme">${hidden({ csrf, back: path })}
-            <label>Theme <select name="theme">${themes.map((name) =>
-              html`<option${
-                name === theme
-                  ? html`
-                    selected
-                  `
-                  : ""
-              }>${name}</option>`
-            )}</select></label> <button>Set</button>
-          </form>
-          <span>${actor} · ${frame.allowActions ? "actions allowed" : "read-only"}</span>
-          ${frame.hasLogin
-            ? html`<form method="post" action="/logout">${hidden({ csrf })}<button>Log out</button></form>`
-            : ""}
-        </div>
-      </header>
-      <main id="main" tabindex="-1">
-        <h1>${title}</h1>
-        ${notice === undefined ? "" : html`<p class="notice" role="status">${notice}</p>`}
-        ${body}
-      </main>
-    `,
+    html`<a class="skip" href="#main">Skip to the content</a>
+<header><a class="brand" href="/">Events pipeline</a>
+<nav aria-label="Pages"><ul>${links}</ul></nav>
+<div class="tools"><span class="actor">${actor} · ${frame.allowActions ? "actions allowed" : "read-only"}</span>
+<form method="post" action="/theme" class="themes">${
+      hidden({ csrf, back: path })
+    }<div role="group" aria-label="Colours">${themes}</div></form>
+${
+      frame.hasLogin
+        ? html`<form method="post" action="/logout">${hidden({ csrf })}<button>Log out</button></form>`
+        : ""
+    }</div>
+</header>
+<main id="main" tabindex="-1"><h1>${title}</h1>
+${notice === undefined ? "" : html`<p class="notice" role="status">${notice}</p>`}
+${body}</main>`,
   );
 }
 
@@ -97,6 +87,7 @@ export function document(theme: Theme, title: string, body: Html): Html {
         <meta charset="utf-8">
         <meta name="viewport" content="width=device-width, initial-scale=1">
         <title>${title} · Events pipeline</title>
+        <link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
         <link rel="stylesheet" href="/assets/uplot.css">
         <link rel="stylesheet" href="/assets/console.css">
         <script defer src="/assets/uplot.js"></script>
@@ -115,18 +106,29 @@ export function hidden(fields: Readonly<Record<string, string | undefined>>): Ht
   }`;
 }
 
-/** A table that scrolls by itself on a narrow screen. */
-export function table(caption: string, head: readonly string[], rows: readonly (readonly unknown[])[]): Html {
+/** What is said where there is nothing to show, and what to do. */
+export function empty(title: string, more: Html | string = ""): Html {
+  return html`<div class="empty"><p><strong>${title}</strong></p>${more === "" ? "" : html`<p>${more}</p>`}</div>`;
+}
+
+/** The fields of a filter, each with what is in it. */
+export function filterForm(
+  action: string,
+  fields: readonly { readonly name: string; readonly title: string; readonly value: string; readonly hint?: string }[],
+  button: string,
+): Html {
+  const isFiltered = fields.some(({ value }) => value !== "");
   return html`
-    <div class="scroll" role="region" aria-label="${caption}" tabindex="0">
-      <table>
-        <caption>${caption}</caption>
-        <thead>
-          <tr>${head.map((name) => html`<th scope="col">${name}</th>`)}</tr>
-        </thead>
-        <tbody>${rows.map((cells) => html`<tr>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`)}</tbody>
-      </table>
-    </div>
+    <form method="get" action="${action}" class="filter"
+      role="search">${fields.map(({ name, title, value, hint }) =>
+        html`<label>${title} <input name="${name}" value="${value}" autocomplete="off"${
+          hint === undefined ? "" : html`
+            placeholder="${hint}"
+          `
+        }></label>`
+      )}<span class="buttons"><button class="main">${button}</button>${isFiltered
+        ? html`<a class="button" href="${action}">Clear</a>`
+        : ""}</span></form>
   `;
 }
 
@@ -138,13 +140,28 @@ export function nextPage(
 ): Html {
   if (cursor === undefined) return html``;
   const given = Object.entries({ ...query, after: cursor }).filter((pair): pair is [string, string] => !!pair[1]);
-  return html`<p><a class="next" href="${path}?${new URLSearchParams(given).toString()}" rel="next">Next page</a></p>`;
+  const to = `${path}?${new URLSearchParams(given).toString()}`;
+  return html`<p><a class="next button" href="${to}" rel="next">Next page</a></p>`;
 }
 
 /** A moment, for people and for programs. */
 export function time(at: Date): Html {
   const text = at.toISOString();
   return html`<time datetime="${text}">${text.slice(0, 19).replace("T", " ")}Z</time>`;
+}
+
+/** Names and what belongs to them. */
+export function facts(rows: readonly (readonly [name: string, value: unknown])[]): Html {
+  return html`<dl class="facts">${
+    rows.map(([name, value]) =>
+      html`
+        <div>
+          <dt>${name}</dt>
+          <dd>${value}</dd>
+        </div>
+      `
+    )
+  }</dl>`;
 }
 
 function isAt(path: string, to: string): boolean {

@@ -21,9 +21,13 @@ import * as log from "@std/log";
 import type { Sql } from "postgres";
 import { Access } from "./access.ts";
 import { addressFault, consoleCommand } from "./config.ts";
+import { loadHistory } from "./load_history.ts";
 import { maskOf } from "./mask.ts";
 import { consoleMigrations } from "./migrations.ts";
 import { startConsole } from "./server.ts";
+
+/** For how long PostgreSQL may be silent: longer than any search may take. */
+const ANSWER_LIMIT_MS = 8_000;
 
 const command = readCommand(consoleCommand, Deno.args, (name) => Deno.env.get(name));
 if (command.kind === "print") {
@@ -49,9 +53,13 @@ const logger = log.getLogger("console");
 
 async function serve({ stop }: Shutdown): Promise<void> {
   const events = await loadEvents(flags.schemas);
+  const history = await loadHistory(flags["schema-history"]);
   await using cleanUp = new AsyncDisposableStack();
   const connect = (url: string): Sql => {
-    const sql = connectPostgres(url, { applicationName: "events-console", connections: 4, logger });
+    const sql = connectPostgres(url, {
+      ...{ applicationName: "events-console", connections: 4, logger },
+      answerLimitMs: ANSWER_LIMIT_MS,
+    });
     cleanUp.defer(() => closePostgres(sql));
     return sql;
   };
@@ -73,7 +81,7 @@ async function serve({ stop }: Shutdown): Promise<void> {
     : await openStore(settings.ARCHIVE_URL, s3OptionsOf(settings));
   if (store !== undefined) cleanUp.defer(() => store.close());
   const { url } = cleanUp.use(startConsole(settings.CONSOLE_ADDRESS, {
-    ...{ outbox, sql, redis, events, store, logger },
+    ...{ outbox, sql, redis, events, history, store, logger },
     access: new Access(accessOptions),
     allowActions: flags["allow-actions"],
     stalledSeconds: settings.CONSOLE_STALLED_SECONDS,

@@ -1,6 +1,7 @@
 import type { MonitorAddress } from "@events-pipeline/common/monitor";
 import { consoleApp, type ConsoleOptions } from "./console_app.ts";
 import { isLoopback } from "./access.ts";
+import { watchedRedis, watchedStore } from "./trouble.ts";
 
 /** A console that listens. */
 export interface RunningConsole extends AsyncDisposable {
@@ -14,7 +15,13 @@ export function startConsole(
   options: Omit<ConsoleOptions, "loopback" | "signal">,
 ): RunningConsole {
   const live = new AbortController();
-  const app = consoleApp({ ...options, loopback: isLoopback(address.host), signal: live.signal });
+  const app = consoleApp({
+    ...options,
+    redis: watchedRedis(options.redis),
+    store: options.store && watchedStore(options.store),
+    loopback: isLoopback(address.host),
+    signal: live.signal,
+  });
   const server = Deno.serve(
     { hostname: address.host, port: address.port, onListen() {} },
     (request) => app.fetch(request),

@@ -10,6 +10,8 @@ export interface ConsumerMetrics {
   readonly retried: Counter;
   /** Events set aside. */
   readonly deadLettered: Counter;
+  /** Events that were set aside, and are neither redriven nor dropped. */
+  readonly deadLetters: Gauge;
   /** How long handlers take. */
   readonly handlerSeconds: Histogram;
   /** Whether this process has the lease. */
@@ -32,6 +34,7 @@ export function consumerMetrics(metrics: Metrics): ConsumerMetrics {
     failed: counter("events_handler_failures_total", "Handler calls that failed"),
     retried: counter("events_retried_total", "Events that come again after a failure"),
     deadLettered: counter("events_dead_lettered_total", "Events set aside as dead letters"),
+    deadLetters: gauge("events_consumer_dead_letters", "Open dead letters, counted up to 10000"),
     handlerSeconds: metrics.histogram({
       name: "events_handler_duration_seconds",
       help: "How long a call of the handler takes",

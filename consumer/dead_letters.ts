@@ -48,6 +48,25 @@ export async function setAside(
   });
 }
 
+/** Dead letters of a consumer are counted up to this, so that many cost no more. */
+export const COUNTED_DEAD_LETTERS = 10_000;
+
+/** Counts the open dead letters of consumers, up to {@linkcode COUNTED_DEAD_LETTERS} each. @returns in the order of the consumers */
+export async function countDeadLetters(sql: Sql, keys: readonly ConsumerKey[]): Promise<readonly number[]> {
+  const rows = await sql<{ letters: number }[]>`
+    SELECT d.letters
+    FROM unnest(${keys.map(({ consumer }) => consumer)}::text[], ${keys.map(({ stream }) => stream)}::text[])
+           WITH ORDINALITY AS k (consumer, stream, place)
+         CROSS JOIN LATERAL (
+           SELECT count(*)::int AS letters
+           FROM (SELECT FROM events.dead_letter
+                 WHERE consumer_name = k.consumer AND stream_name = k.stream
+                   AND (replayed_at IS NULL OR redrive_requested_at IS NULL) -- A replay is no fault yet.
+                 LIMIT ${COUNTED_DEAD_LETTERS}) AS counted) AS d
+    ORDER BY k.place`;
+  return rows.map(({ letters }) => letters);
+}
+
 /** A dead letter that is to be handled again. */
 export interface Redrive {
   /** Its number. */

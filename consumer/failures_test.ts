@@ -1,6 +1,7 @@
 import { WidgetCreated } from "@events-pipeline/common/schemas";
 import { type LogFields, silentLogger } from "@events-pipeline/common/logger";
 import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres";
+import { prometheusMetrics } from "@events-pipeline/common/prometheus";
 import { type TestPipeline, testPipeline } from "@events-pipeline/local/test_pipeline";
 import { until } from "@events-pipeline/local/until";
 import { sendEvents } from "@events-pipeline/producer";
@@ -102,8 +103,14 @@ Deno.test("dead letters that are to be handled again are, in stream order, and g
   const consumer = writing(pipeline, (widget) => {
     if (broken.includes(widget)) throw new DeadLetter("not now");
   });
-  await using _live = liveConsumers(pipeline, [consumer]);
+  const metrics = prometheusMetrics();
+  const open = async (): Promise<number> =>
+    Number(
+      /^events_consumer_dead_letters\{consumer="test:failing",stream=".*"\} (\d+)$/m.exec(await metrics.render())?.[1],
+    );
+  await using _live = liveConsumers(pipeline, [consumer], { metrics });
   await until("three are set aside", async () => (await sql`SELECT FROM events.dead_letter`).length === 3);
+  await until("the metric tells of three", async () => await open() === 3);
   broken = ["w5"];
   await sql`UPDATE events.dead_letter SET redrive_requested_at = clock_timestamp()`;
   await until("one is left", async () => {
@@ -111,6 +118,7 @@ Deno.test("dead letters that are to be handled again are, in stream order, and g
     return letters.length === 1 && letters[0]!["again"] === null;
   });
   assertEquals(await effects(pipeline), [...all(10, ["w2", "w5", "w8"]), "w2", "w8"]);
+  await until("the metric tells of one", async () => await open() === 1);
 });
 
 Deno.test("a payload that does not fit its schema follows the same policy, in words", async () => {

@@ -8,6 +8,7 @@ import { type Consumer, isConsumer } from "./define_consumer.ts";
  *
  * @param patterns paths or globs, from the current folder; in Node.js 20, which has no globs, paths only
  * @throws {TypeError} a pattern names no file, a file exports no consumer, or two consumers have one name
+ * @throws {Error} a file cannot be imported; the cause says why
  *
  * @example
  * ```ts ignore
@@ -26,7 +27,7 @@ export async function loadHandlers(patterns: readonly string[]): Promise<readonl
   }
   const consumers = new Map<string, { readonly consumer: Consumer; readonly file: string }>();
   for (const file of files) {
-    const exported = Object.values(await import(pathToFileURL(file).href)).filter(isConsumer);
+    const exported = Object.values(await load(file)).filter(isConsumer);
     if (exported.length === 0) throw new TypeError(`Cannot load handlers from '${file}': it exports no consumer`);
     for (const consumer of exported) {
       const other = consumers.get(consumer.name);
@@ -39,6 +40,14 @@ export async function loadHandlers(patterns: readonly string[]): Promise<readonl
     }
   }
   return [...consumers.values()].map(({ consumer }) => consumer);
+}
+
+async function load(file: string): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    return await import(pathToFileURL(file).href);
+  } catch (error) {
+    throw new Error(`Cannot load handlers from '${file}'`, { cause: error });
+  }
 }
 
 async function* matches(pattern: string): AsyncGenerator<string> {

@@ -11,12 +11,14 @@ import { leaseMigrations } from "@events-pipeline/common/lease";
 import { describeError, logFormatter } from "@events-pipeline/common/logger";
 import { checkSchema } from "@events-pipeline/common/migrator";
 import { startMonitor } from "@events-pipeline/common/monitor";
-import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres";
+import { closePostgres, connectPostgres, type PostgresOptions } from "@events-pipeline/common/postgres";
 import { prometheusMetrics } from "@events-pipeline/common/prometheus";
 import { connectRedis } from "@events-pipeline/common/redis";
 import { redisTls } from "@events-pipeline/common/settings";
 import * as log from "@std/log";
 import type { Sql } from "postgres";
+import { CANARY_CONSUMER } from "./canary/canary_consumer.ts";
+import { parseInterval } from "./canary/canary_interval.ts";
 import { chooseConsumers } from "./choose_consumers.ts";
 import { consumeCommand } from "./config.ts";
 import type { Consumer } from "./define_consumer.ts";
@@ -49,6 +51,9 @@ const logger = log.getLogger("consumer");
 const health = new Health();
 const metrics = prometheusMetrics();
 
+/** How long PostgreSQL may take for the statement that sends a canary, in milliseconds. */
+const CANARY_ANSWER_MS = 10_000;
+
 /** Loads the consumers that are to be run. */
 async function load(): Promise<readonly Consumer[]> {
   await giveUpRunning();
@@ -71,9 +76,18 @@ async function isolate({ stop, cancel }: Shutdown): Promise<void> {
   const program = await ownProgram(settings.CONSUMER_ISOLATE_FLAGS);
   const only = (names: readonly string[]): string[] => names.flatMap((name) => ["--only", name]);
   const args = ["--handlers", ...flags.handlers];
-  const names = await listConsumers(program([...args, "--list", ...only(flags.only)]), stop);
+  const handlers = flags.handlers.length === 0
+    ? chooseConsumers([], flags.only).map(({ name }) => name)
+    : await listConsumers(program([...args, "--list", ...only(flags.only)]), stop);
+  if (flags.canary !== undefined && handlers.includes(CANARY_CONSUMER)) {
+    throw new TypeError(`Cannot send canaries: a handlers file has a consumer of the name '${CANARY_CONSUMER}'`);
+  }
+  const names = [...handlers, ...(flags.canary === undefined ? [] : [CANARY_CONSUMER])];
   const supervisor = new Supervisor(names, {
-    call: (name) => program([...args, ...(flags.once ? ["--once"] : []), ...only([name])]),
+    call: (name) =>
+      flags.canary !== undefined && name === CANARY_CONSUMER
+        ? program(["--canary", flags.canary])
+        : program([...args, ...(flags.once ? ["--once"] : []), ...only([name])]),
     ...{ logger, health, metrics, stop, cancel, stopMs: settings.CONSUMER_STOP_SECONDS, once: flags.once },
   });
   await using cleanUp = new AsyncDisposableStack();
@@ -97,8 +111,8 @@ async function consume(shutdown: Shutdown): Promise<void> {
   if (settings.MONITOR_ADDRESS !== undefined) {
     cleanUp.use(await startMonitor({ address: settings.MONITOR_ADDRESS, health, metrics, logger }));
   }
-  const connect = (url: string, connections: number): Sql => {
-    const sql = connectPostgres(url, { applicationName: "events-consumer", connections, logger });
+  const connect = (url: string, connections: number, limits: Pick<PostgresOptions, "answerLimitMs"> = {}): Sql => {
+    const sql = connectPostgres(url, { applicationName: "events-consumer", connections, logger, ...limits });
     cleanUp.defer(() => closePostgres(sql));
     return sql;
   };
@@ -122,7 +136,11 @@ async function consume(shutdown: Shutdown): Promise<void> {
     () => checkSchema(sql, [leaseMigrations, consumerMigrations]),
   );
   if (stop.aborted) return;
+  const everyMs = flags.canary === undefined ? undefined : parseInterval(flags.canary);
   logger.info("Consuming", { consumers: consumers.map((consumer) => consumer.name) });
+  if (flags.canary !== undefined) {
+    logger.info("Sending canaries", { every: flags.canary, stream: settings.CONSUMER_CANARY_STREAM });
+  }
   const histories: History[] = [new OutboxHistory(outbox)];
   if (settings.ARCHIVE_URL !== undefined) {
     const store = await openStore(settings.ARCHIVE_URL, s3OptionsOf(settings));
@@ -144,6 +162,12 @@ async function consume(shutdown: Shutdown): Promise<void> {
     keepMs: settings.CONSUMER_KEEP_SECONDS,
     stallMs: settings.CONSUMER_STALL_SECONDS,
     once: flags.once,
+    ...(everyMs === undefined ? {} : {
+      canary: {
+        ...{ everyMs, stream: settings.CONSUMER_CANARY_STREAM },
+        sql: connect(settings.DATABASE_URL, 1, { answerLimitMs: CANARY_ANSWER_MS }),
+      },
+    }),
   });
 }
 

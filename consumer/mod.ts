@@ -3,6 +3,7 @@
  *
  * @module
  */
+export type { CanaryOptions } from "./canary/canary.ts";
 export type { ConsumerContext, EventInfo, ReceivedEvent, WorkContext } from "./consumer_context.ts";
 export {
   type BaseSpec,

@@ -3,8 +3,11 @@ import { type Logger, silentLogger } from "@events-pipeline/common/logger";
 import { type Metrics, noMetrics } from "@events-pipeline/common/metrics";
 import type { RedisConnection } from "@events-pipeline/common/redis";
 import type { Sql } from "postgres";
+import { CANARY_CONSUMER } from "./canary/canary_consumer.ts";
+import { Canary, type CanaryOptions } from "./canary/canary.ts";
 import { consumerMetrics } from "./consumer_metrics.ts";
 import { ControlWatch } from "./control_watch.ts";
+import { watchDeadLetters } from "./dead_letter_watch.ts";
 import type { Consumer } from "./define_consumer.ts";
 import { EntrySource } from "./entry_source.ts";
 import { Histories, type History } from "./history.ts";
@@ -42,8 +45,10 @@ export interface RunConsumersOptions {
   readonly keepMs?: number;
   /** How long a consumer that is behind may stand still until it counts as stalled, in milliseconds. @default 60000 */
   readonly stallMs?: number;
-  /** End when everything that the streams hold now is handled. @default false */
+  /** End when everything that the streams hold now, and every dead letter that is to be handled again, is handled. @default false */
   readonly once?: boolean;
+  /** Sends canaries through the whole path, and handles them. @default none */
+  readonly canary?: CanaryOptions;
 }
 
 const WEEK_MS = 7 * 24 * 3_600_000;
@@ -57,8 +62,12 @@ const STALL_MS = 60_000;
  * @throws {TypeError} two consumers have one name
  * @throws {Error} with `once`: a consumer failed 5 times in a row
  */
-export async function runConsumers(consumers: readonly Consumer[], options: RunConsumersOptions): Promise<void> {
+export async function runConsumers(wanted: readonly Consumer[], options: RunConsumersOptions): Promise<void> {
   const logger = options.logger ?? silentLogger;
+  const canary: Canary | undefined = options.canary && new Canary(options.canary, {
+    ...{ logger, metrics: options.metrics, paused: () => control.of(CANARY_CONSUMER).paused },
+  });
+  const consumers: readonly Consumer[] = canary === undefined ? wanted : [...wanted, canary.consumer];
   const names = new Set<string>();
   for (const { name } of consumers) {
     if (names.has(name)) {
@@ -70,9 +79,10 @@ export async function runConsumers(consumers: readonly Consumer[], options: RunC
   const health = options.health ?? new Health();
   const keys = consumers.map(({ name, stream }) => ({ consumer: name, stream }));
   const leaseSql = options.leaseSql ?? options.sql;
-  const control = new ControlWatch(leaseSql, keys, logger);
+  const control: ControlWatch = new ControlWatch(leaseSql, keys, logger);
   health.watch("redis", () => source.fault);
   health.watch("database", () => control.fault);
+  if (canary !== undefined) health.watch("canary", () => canary.fault);
   const over = new AbortController();
   const watching = control.run(over.signal);
   const metrics = consumerMetrics(options.metrics ?? noMetrics);
@@ -82,7 +92,11 @@ export async function runConsumers(consumers: readonly Consumer[], options: RunC
   }
   const lag = new LagWatch(keys, { control, source, metrics, health, logger, stallMs: options.stallMs ?? STALL_MS });
   options.metrics?.beforeRead(() => lag.look());
-  const measuring = lag.run(over.signal);
+  const measuring = Promise.all([
+    lag.run(over.signal),
+    options.metrics && watchDeadLetters(leaseSql, keys, { metrics, logger, signal: over.signal }),
+  ]);
+  const singing = canary?.run(options.signal);
   const workers = consumers.map((consumer) =>
     runWorker(consumer, {
       sql: options.sql,
@@ -99,13 +113,15 @@ export async function runConsumers(consumers: readonly Consumer[], options: RunC
       leaseMs: options.leaseMs ?? 10_000,
       keepMs: options.keepMs ?? WEEK_MS,
       once: options.once ?? false,
+      observer: consumer === canary?.consumer ? canary : undefined,
     })
   );
   const failed = (await Promise.allSettled(workers)).flatMap((end) => end.status === "rejected" ? [end.reason] : []);
   over.abort();
   health.forget("redis");
   health.forget("database");
-  await Promise.all([watching, measuring]);
+  health.forget("canary");
+  await Promise.all([watching, measuring, singing]);
   if (failed.length > 0) {
     throw new AggregateError(failed, `Cannot go on with ${failed.length} of ${workers.length} consumers`);
   }

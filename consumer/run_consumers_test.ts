@@ -4,7 +4,9 @@ import { type TestPipeline, testPipeline } from "@events-pipeline/local/test_pip
 import { sendEvents } from "@events-pipeline/producer";
 import { assertEquals, assertRejects } from "@std/assert";
 import type { TransactionSql } from "postgres";
+import { pauseConsumer, redriveDeadLetters, resumeConsumer } from "./control/mod.ts";
 import { type Consumer, defineConsumer } from "./define_consumer.ts";
+import { DeadLetter } from "./outcomes.ts";
 import { runConsumers } from "./run_consumers.ts";
 
 async function consumeOnce(pipeline: TestPipeline, consumers: readonly Consumer[]): Promise<void> {
@@ -109,4 +111,38 @@ Deno.test("runConsumers() refuses two consumers of one name", async () => {
   await using pipeline = await testPipeline();
   const twice = [consumer(pipeline), consumer(pipeline)];
   await assertRejects(() => consumeOnce(pipeline, twice), TypeError, "two consumers named 'test:effect'");
+});
+
+Deno.test("runConsumers() with once handles what is to be handled again, also when nothing new is there", async () => {
+  await using pipeline = await testPipeline();
+  const { sql } = pipeline;
+  await sendWidgets(pipeline, 3);
+  let broken = true;
+  const consumers = [consumer(pipeline, (widget) => {
+    if (broken && widget !== "w1") throw new DeadLetter("not now");
+    return Promise.resolve();
+  })];
+  await consumeOnce(pipeline, consumers);
+  assertEquals(await effects(pipeline), ["w1"]);
+  broken = false;
+  assertEquals(await redriveDeadLetters(sql, {}), 2);
+  await consumeOnce(pipeline, consumers);
+  assertEquals(await effects(pipeline), ["w1", "w0", "w2"]);
+  assertEquals((await sql`SELECT FROM events.dead_letter`).length, 0);
+});
+
+Deno.test("runConsumers() with once leaves a paused consumer alone, and ends", async () => {
+  await using pipeline = await testPipeline();
+  const { sql, stream } = pipeline;
+  await sendWidgets(pipeline, 1);
+  await consumeOnce(pipeline, [consumer(pipeline)]);
+  await pauseConsumer(sql, { consumer: "test:effect", stream });
+  const event = WidgetCreated.create({ widget_id: "w1", owner_id: "o" });
+  await sql.begin((tx) => sendEvents(tx, { stream, events: [event] }));
+  await pipeline.publish();
+  await consumeOnce(pipeline, [consumer(pipeline)]);
+  assertEquals(await effects(pipeline), ["w0"]);
+  await resumeConsumer(sql, { consumer: "test:effect", stream });
+  await consumeOnce(pipeline, [consumer(pipeline)]);
+  assertEquals(await effects(pipeline), ["w0", "w1"]);
 });

@@ -64,6 +64,7 @@ export class Tenure {
       onDone: (entryId, handled) => {
         this.#checkpoint = entryId;
         metrics.handled.add(handled, { ...this.#key });
+        options.observer?.done(entryId);
       },
       onGivenUp: (error) => this.#retries.tell(error, { givenUp: true }),
     };
@@ -88,6 +89,7 @@ export class Tenure {
     const onStop = (): void => this.#turn.abort();
     stop.addEventListener("abort", onStop);
     metrics.leaseHeld.set(1, { ...this.#key });
+    this.#options.observer?.began(this.#checkpoint);
     health.watch(`${this.#lease.role} handler`, () => this.#stall());
     try {
       await this.#work();
@@ -97,6 +99,7 @@ export class Tenure {
       stop.removeEventListener("abort", onStop);
       health.forget(`${this.#lease.role} handler`);
       metrics.leaseHeld.set(0, { ...this.#key });
+      this.#options.observer?.ended();
       await Promise.all([keeping, pruning]);
       await releaseLease(sql, this.#lease).catch((error) =>
         logger.warn("Cannot release the lease: it will run out", { error: describeError(error) })
@@ -154,7 +157,8 @@ export class Tenure {
       if (this.#turn.signal.aborted) this.#turn = new AbortController();
       const turn = this.#turn.signal;
       const { paused, redrives } = control.of(this.#consumer.name);
-      if (paused) await sleep(WAIT_MS, turn);
+      if (paused && this.#target !== undefined) return this.#tellPaused();
+      else if (paused) await sleep(WAIT_MS, turn);
       else if (redrives) await this.#redrive(turn);
       else if (this.#retries.waitMs > 0) await sleep(Math.min(this.#retries.waitMs, WAIT_MS), turn);
       else if (this.#target !== undefined && compareEntryIds(this.#checkpoint, this.#target) >= 0) return;
@@ -164,6 +168,10 @@ export class Tenure {
         else await this.#handle(entries, turn);
       }
     }
+  }
+
+  #tellPaused(): void {
+    this.#options.logger.warn("Handling no more: the consumer is paused", { ...this.#key });
   }
 
   #throwIfLost(): void {

@@ -14,6 +14,16 @@ import { HandlerError } from "./run_handler.ts";
 import { firstCheckpoint } from "./start_from.ts";
 import { CancelledError, Tenure } from "./tenure.ts";
 
+/** Told how one worker gets on. */
+export interface WorkerObserver {
+  /** It has the lease, and goes on behind this entry id. */
+  began(checkpoint: string): void;
+  /** Everything up to this entry id is done, and committed. */
+  done(entryId: string): void;
+  /** It has the lease no more. */
+  ended(): void;
+}
+
 /** What a worker works with. */
 export interface WorkerOptions {
   /** The pool on the consumers' database. */
@@ -42,8 +52,10 @@ export interface WorkerOptions {
   readonly leaseMs: number;
   /** How long dedup rows are kept, in milliseconds. */
   readonly keepMs: number;
-  /** End at what the stream held when the worker began. */
+  /** End at what the stream held, and what was to be handled again, when the worker began. */
   readonly once: boolean;
+  /** Told how it gets on. @default nobody */
+  readonly observer?: WorkerObserver | undefined;
 }
 
 /** How often a worker that has no lease asks for it, in milliseconds. */
@@ -60,16 +72,19 @@ export const ONCE_FAILURES = 5;
  * @throws {CancelledError} it was cancelled with work in hand
  */
 export async function runWorker(consumer: Consumer, options: WorkerOptions): Promise<void> {
-  const { sql, stop, logger, health, source, history } = options;
+  const { sql, stop, logger, health, source, history, control } = options;
   const key = leaseKeyOf({ consumer: consumer.name, stream: consumer.stream });
   let target: string | undefined;
   let failures = 0;
+  let standingBy = false;
   while (!stop.aborted) {
     try {
       const state = await readLease(sql, key);
       if (options.once) {
         target ??= await source.lastId(consumer.stream);
-        if (compareEntryIds(state?.checkpoint ?? "0-0", target) >= 0) return;
+        await control.look();
+        const { redrives } = control.of(consumer.name);
+        if (!redrives && compareEntryIds(state?.checkpoint ?? "0-0", target) >= 0) break;
       }
       const startFrom = state === undefined
         ? { startFrom: await firstCheckpoint(consumer.startFrom, consumer.stream, source, history) }
@@ -77,13 +92,17 @@ export async function runWorker(consumer: Consumer, options: WorkerOptions): Pro
       const lease = await acquireLease(sql, key, { ...options, ...startFrom });
       health.recover(key.role);
       if (lease === undefined) {
+        if (!standingBy) logger.info("Standing by: another worker has the lease", { consumer: consumer.name });
+        standingBy = true;
         await sleep(STANDBY_MS, stop);
         continue;
       }
+      standingBy = false;
       logger.info("Took the lease", { consumer: consumer.name, stream: key.stream, checkpoint: lease.checkpoint });
       const tenure = new Tenure(consumer, lease, options, target);
       try {
         await tenure.run();
+        if (options.once) break;
       } finally {
         // What comes after progress is a failure of its own, and not one more in a row.
         if (compareEntryIds(tenure.checkpoint, lease.checkpoint) > 0) failures = 0;

@@ -27,7 +27,9 @@ Usage: deno task bench NAME [ARGUMENTS OF the benchmark]
 
 Benchmarks: ${[...known.keys()].sort().join(", ")}`;
   const help = name === "--help" || name === "-h";
-  (help ? console.log : console.error)(help ? text : `There is no benchmark '${name ?? ""}'\n\n${text}`);
+  (help ? console.log : console.error)(
+    help ? text : `${name === undefined ? "It needs a NAME" : `There is no benchmark '${name}'`}\n\n${text}`,
+  );
   Deno.exit(help ? 0 : 2);
 }
 

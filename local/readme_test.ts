@@ -33,6 +33,7 @@ Deno.test("ARCHITECTURE.md names files that exist, and each file of publisher, c
   const text = await read("ARCHITECTURE.md");
   const there = new Set<string>();
   const inside = [
+    "consumer/canary",
     "consumer/control",
     "consumer/isolation",
     "consumer/testing",

@@ -9,7 +9,7 @@ import { runWithServers } from "./with_servers.ts";
 const USAGE = `Runs deno test with a PostgreSQL and a Redis.
 
 Usage: deno task test [--help] [ARGUMENTS OF deno test]
-       deno task test:faults [ARGUMENTS OF deno test]
+       deno task test:faults [--help] [ARGUMENTS OF deno test]
 
 Without files or folders among the arguments, all of them.
 
@@ -30,7 +30,7 @@ async function* faultTests(folder: string): AsyncGenerator<string> {
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  if (args[0] === "--help" || args[0] === "-h") {
+  if (args.some((arg) => arg === "--help" || arg === "-h")) {
     console.log(USAGE);
     return 0;
   }

@@ -11,6 +11,13 @@ import { startStack } from "./stack.ts";
 
 const ROOT = resolve(import.meta.dirname!, "..");
 
+const USAGE =
+  `Builds the packages, installs them in an empty project, and runs examples/node on Node.js 20 and 22 and on Bun.
+
+Usage: deno task test:node [--help]
+
+PostgreSQL and Redis are found as deno task up finds them. The packages are installed with npm.`;
+
 /** What it runs on, as npm has it. */
 const RUNTIMES: Readonly<Record<string, string>> = {
   "Node.js 20": "node@20",
@@ -87,4 +94,11 @@ async function main(): Promise<void> {
   }
 }
 
-if (import.meta.main) await main();
+if (import.meta.main) {
+  if (Deno.args.length === 0) await main();
+  else {
+    const help = Deno.args.every((arg) => arg === "--help" || arg === "-h");
+    (help ? console.log : console.error)(help ? USAGE : `Unknown argument ${Deno.args.join(" ")}\n\n${USAGE}`);
+    Deno.exit(help ? 0 : 2);
+  }
+}

@@ -28,6 +28,14 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
+/** What Ctrl-C does: servers that were there before stay as they are. */
+function atTheEnd(databaseUrl: string | undefined, redisUrl: string | undefined): string {
+  const started = [...(databaseUrl ? [] : ["PostgreSQL"]), ...(redisUrl ? [] : ["Redis"])];
+  if (started.length === 2) return "Ctrl-C stops them and removes their data";
+  if (started.length === 1) return `Ctrl-C stops ${started[0]} and removes its data, and leaves the other as it is`;
+  return "they were before, and Ctrl-C leaves them as they are";
+}
+
 async function main(args: string[]): Promise<number> {
   const unknown: string[] = [];
   const { help } = parseArgs(args, {
@@ -46,6 +54,7 @@ async function main(args: string[]): Promise<number> {
     console.log(USAGE);
     return 0;
   }
+  const [DATABASE_URL, REDIS_URL] = [Deno.env.get("DATABASE_URL"), Deno.env.get("REDIS_URL")];
   const stopping = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(name, () => {
@@ -56,15 +65,12 @@ async function main(args: string[]): Promise<number> {
   }
   try {
     await using stack = await startStack({
-      environment: {
-        DATABASE_URL: Deno.env.get("DATABASE_URL"),
-        REDIS_URL: Deno.env.get("REDIS_URL"),
-      },
+      environment: { DATABASE_URL, REDIS_URL },
       say: console.error,
       signal: stopping.signal,
     });
     console.log(`export DATABASE_URL=${stack.databaseUrl}\nexport REDIS_URL=${stack.redisUrl}`);
-    console.error("PostgreSQL and Redis are up; Ctrl-C stops them and removes their data");
+    console.error(`PostgreSQL and Redis are up; ${atTheEnd(DATABASE_URL, REDIS_URL)}`);
     await aborted(stopping.signal);
   } catch (error) {
     if (stopping.signal.aborted) return 0;

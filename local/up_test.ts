@@ -28,6 +28,18 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
+Deno.test("up.ts says that it leaves servers alone that it has not started", async () => {
+  const url = Deno.env.get("REDIS_URL")!;
+  const program = up([], { DATABASE_URL: Deno.env.get("DATABASE_URL")!, REDIS_URL: url }).spawn();
+  const errors = new Response(program.stderr).text();
+  await printedUrls(program.stdout);
+  program.kill("SIGTERM");
+  await program.stdout.cancel();
+  assertEquals((await program.status).code, 0);
+  assertStringIncludes(await errors, "Ctrl-C leaves them as they are");
+  await askRedis(url);
+});
+
 Deno.test("up.ts exits with 2 and its usage after an unknown flag, with 0 after --help", async () => {
   const decoder = new TextDecoder();
   const wrong = await up(["--bogus"]).output();

@@ -5,6 +5,7 @@ import { prometheusMetrics } from "@events-pipeline/common/prometheus";
 import { testPipeline } from "@events-pipeline/local/test_pipeline";
 import { assertEquals } from "@std/assert";
 import { ArchiverMetrics } from "../archiver/archiver_metrics.ts";
+import { canaryMetrics } from "../consumer/canary/canary_metrics.ts";
 import { consumerMetrics } from "../consumer/consumer_metrics.ts";
 import { Supervisor } from "../consumer/isolation/supervisor.ts";
 import { runHousekeeping } from "../publisher/housekeeping.ts";
@@ -24,6 +25,7 @@ Deno.test("ops/METRICS.md and Datadog's check list each metric that the daemons 
   };
   publisherMetrics(metrics);
   consumerMetrics(metrics);
+  canaryMetrics(metrics);
   new ArchiverMetrics(metrics);
   const signal = AbortSignal.abort();
   const health = new Health();

@@ -8,8 +8,8 @@ import { sendEvents } from "@events-pipeline/producer";
 import { assertEquals } from "@std/assert";
 import { alerts, boardQueries, metricsPage, read } from "./testdata/ops_files.ts";
 
-/** What the consumer's supervisor alone makes. */
-const ISOLATED = /^events_consumer_process_/;
+/** What only the consumers' supervisor makes, or a consumer with a canary. */
+const NOT_ALWAYS = /^events_(?:consumer_process|canary)_/;
 
 Deno.test("Prometheus scrapes the daemons: each metric of the page, each query of the boards and rules, and as many series however many events", async () => {
   await using pipeline = await testPipeline();
@@ -81,7 +81,7 @@ Deno.test("Prometheus scrapes the daemons: each metric of the page, each query o
 
   const { data: known } = await ask("metadata", {});
   const served = Object.keys(known).filter((name) => name.startsWith("events_")).sort();
-  const page = [...(await metricsPage()).entries()].filter(([name]) => !ISOLATED.test(name));
+  const page = [...(await metricsPage()).entries()].filter(([name]) => !NOT_ALWAYS.test(name));
   assertEquals(served, page.map(([name]) => name).sort());
   for (const [name, { type }] of page) assertEquals(known[name][0].type, type);
   const labels = new Set((await ask("labels", { "match[]": '{__name__=~"events_.+"}' })).data);

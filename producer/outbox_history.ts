@@ -67,3 +67,14 @@ export class OutboxHistory {
     return before === undefined ? undefined : formatEntryId(parseEntryId(before.id));
   }
 }
+
+/**
+ * Whether a stream has rows that no publisher has published. It costs a look at the index of those rows.
+ *
+ * @param sql a pool on the producers' database
+ */
+export async function hasUnpublished(sql: Sql, stream: string): Promise<boolean> {
+  const [row] = await sql<{ has: boolean }[]>`
+    SELECT EXISTS (SELECT FROM events.outbox_event WHERE stream_name = ${stream} AND published_at IS NULL) AS has`;
+  return row!.has;
+}

@@ -156,8 +156,14 @@ async function cat({ store }: Tools, flags: CatFlags): Promise<number> {
     await print([toJsonLine(entry)]);
     return 0;
   }
+  let empty = true;
   for await (const page of archivePages(store, stream, range)) {
+    empty &&= page.length === 0;
     await print(page.filter((entry) => isWanted(entry.eventType)).map(toJsonLine));
+  }
+  if (empty) {
+    const wanted = flags.from === undefined && flags.to === undefined ? "" : "that range of ";
+    console.error(`The archive has nothing of ${wanted}'${stream}'.`);
   }
   return 0;
 }
@@ -196,7 +202,7 @@ async function verify({ store, connect }: Tools, flags: VerifyFlags, databaseUrl
   if (!compare) console.error("Without a database it is not known whether the archive's end is missing.");
   if (!flags.json) {
     await print([
-      `${totals.streams} streams, ${totals.events} events: ${
+      `${totals.streams} ${totals.streams === 1 ? "stream" : "streams"}, ${totals.events} events: ${
         totals.faults === 0 ? "whole" : `${totals.faults} faults`
       }`,
     ]);

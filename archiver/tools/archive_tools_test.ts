@@ -46,6 +46,9 @@ Deno.test("archive ls shows each segment, and cat the lines of a range, by type,
   const none = await run(small, ["cat", "--stream", stream, "--event-id", crypto.randomUUID()]);
   assertEquals([none.code, none.stdout], [1, ""]);
   assertMatch(none.stderr, /^deno task archive cat: Cannot find/);
+  const nothing = await run(small, ["cat", "--stream", "stream:nobody:events"]);
+  assertEquals([nothing.code, nothing.stdout], [0, ""]);
+  assertEquals(nothing.stderr, "The archive has nothing of 'stream:nobody:events'.\n");
 });
 
 Deno.test("findEvent() begins where the event's id says that it was sent", async () => {
@@ -69,7 +72,7 @@ Deno.test("archive compact and verify, with and without a database", async () =>
   assertEquals([whole.code, whole.stderr], [0, ""]);
   assertMatch(
     whole.stdout,
-    /: whole; 2 days, 2 segments, 120 events, \d+ bytes; \d+-1 to \d+-120; 0 counted in the outbox\n1 streams, 120 events: whole\n$/,
+    /: whole; 2 days, 2 segments, 120 events, \d+ bytes; \d+-1 to \d+-120; 0 counted in the outbox\n1 stream, 120 events: whole\n$/,
   );
   assertEquals((await readVerifications(sql)).map(({ upTo, faults }) => [upTo, faults]), [[120, 0]]);
   // The end is missing, which only the database knows.

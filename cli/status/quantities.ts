@@ -13,6 +13,11 @@ export function rowCount(rows: number): string {
   return rows < COUNTED_ROWS ? String(rows) : `over ${COUNTED_ROWS}`;
 }
 
+/** How often something was tried: `1 attempt`, `4 attempts`. */
+export function attemptCount(attempts: number): string {
+  return `${attempts} attempt${attempts === 1 ? "" : "s"}`;
+}
+
 /** A size as people say it: `512 B`, `1.2 KiB`, `3.4 MiB`, `5.6 GiB`. */
 export function size(bytes: number): string {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];

@@ -1,13 +1,19 @@
 import { parseEntryId } from "@events-pipeline/common";
 import { evictsStreams, usedShare } from "@events-pipeline/publisher";
 import type { ArchiveOverview, ConsumerOverview, Overview, StreamOverview } from "./overview.ts";
-import { duration, rowCount } from "./quantities.ts";
+import { attemptCount, duration, rowCount, size } from "./quantities.ts";
 
 /** An archiver writes a segment when it is full or old, which by default is 10 minutes: it may be behind for so long, in seconds. */
 const SEGMENT_SECONDS = 900;
 
 /** The share of Redis's `maxmemory` above which the publisher slows down. */
 const MEMORY_SHARE = 0.8;
+
+/**
+ * A stream keeps what came in the last 24 hours, unless `PUBLISHER_RETENTION_SECONDS` says otherwise: a reader that is behind for less, in
+ * seconds, keeps nothing in Redis that would not be there anyway. An hour on top, as for the alert.
+ */
+const HELD_SECONDS = 25 * 3_600;
 
 /** The stages of a pipeline that can stall. */
 export type Stage = "publisher" | "redis" | "consumers" | "archiver";
@@ -31,6 +37,7 @@ export function findStalls(overview: Overview, afterSeconds: number): readonly S
   const at = (stage: Stage) => (reason: string): Stall => ({ stage, reason });
   return [
     ...redisStalls(overview).map(at("redis")),
+    ...overview.streams.flatMap((stream) => floorStalls(stream, overview, afterSeconds)).map(at("redis")),
     ...overview.streams.flatMap((stream) => streamStalls(stream, overview, afterSeconds)).map(at("publisher")),
     ...overview.consumers.flatMap((consumer) => consumerStalls(consumer, overview, afterSeconds)).map(at("consumers")),
     ...overview.archives.flatMap((archive) => archiveStalls(archive, archiveSeconds)).map(at("archiver")),
@@ -46,6 +53,31 @@ function redisStalls({ memory, redisFault }: Overview): string[] {
     return [`Redis: its maxmemory-policy is ${memory.policy}, which deletes streams when it is full: set noeviction`];
   }
   return share > MEMORY_SHARE ? [`Redis: ${used}, so the publisher slows down`] : [];
+}
+
+/**
+ * A reader that keeps a stream from being trimmed. When Redis is nearly full, that is each one that is late, for then everything is
+ * trimmed that all have read.
+ */
+function floorStalls(stream: StreamOverview, overview: Overview, afterSeconds: number): string[] {
+  const { consumers, archives, memory } = overview;
+  const heldBy = stream.floor?.heldBy;
+  const reader = heldBy === "archiver"
+    ? archives.find((archive) => archive.stream === stream.stream)
+    : consumers.find((one) => one.stream === stream.stream && `consumer:${one.consumer}` === heldBy);
+  const seconds = reader?.lag.seconds;
+  if (reader === undefined || seconds === undefined) return [];
+  const short = memory !== undefined && usedShare(memory) > MEMORY_SHARE;
+  const late = heldBy === "archiver" ? Math.max(afterSeconds, SEGMENT_SECONDS) : afterSeconds;
+  if (seconds <= (short ? late : HELD_SECONDS)) return [];
+  const bytes = stream.bytes === undefined ? "" : ` of ${size(stream.bytes)}`;
+  const who = "state" in reader ? `${reader.consumer}, which is ${reader.state},` : "the archiver";
+  return [
+    `${stream.stream}: ${who} keeps ${reader.lag.events} of ${
+      stream.entries ?? "?"
+    } entries${bytes} from being trimmed, ` +
+    `the first for ${duration(seconds)}${short ? ", and Redis is nearly full" : ""}`,
+  ];
 }
 
 function streamStalls(stream: StreamOverview, { at, daemons }: Overview, afterSeconds: number): string[] {
@@ -73,7 +105,7 @@ export function consumerStalls(
     const seconds = (at - failing.since.getTime()) / 1_000;
     if (seconds <= afterSeconds) return [];
     return [
-      `${name}: fails on event ${failing.eventId} for ${duration(seconds)}, ${failing.attempts} attempts: ` +
+      `${name}: fails on event ${failing.eventId} for ${duration(seconds)}, ${attemptCount(failing.attempts)}: ` +
       failing.error.slice(0, 200),
     ];
   }

@@ -6,7 +6,7 @@ import { type TestPipeline, testPipeline } from "@events-pipeline/local/test_pip
 import { until } from "@events-pipeline/local/until";
 import { sendEvents } from "@events-pipeline/producer";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { type Overview, readOverview } from "./overview.ts";
+import { type ConsumerOverview, type Overview, readOverview, type StreamOverview } from "./overview.ts";
 import { findStalls } from "./stalls.ts";
 
 function status({ databaseUrl, redisUrl }: TestPipeline, ...args: string[]): Promise<TaskOutput> {
@@ -173,6 +173,47 @@ Deno.test("findStalls() names an archive that is late, with or without an archiv
   assertMatch(
     redisStalls({ used: 1, limit: 100, policy: "allkeys-lru" })[0]!.reason,
     /allkeys-lru, which deletes streams/,
+  );
+});
+
+Deno.test("findStalls() names who keeps a stream from being trimmed, and for how long; a lag within the retention is none", () => {
+  const now = Date.now();
+  const lag = { events: 12_034, seconds: 26 * 3_600 };
+  const consumer: ConsumerOverview = {
+    ...{ consumer: "mail", stream: "s", checkpoint: "1-5", updatedAt: new Date(now), owner: "o", state: "running" },
+    ...{ failing: undefined, deadLetters: 0, lag },
+  };
+  const archive = { stream: "s", owner: "o", checkpoint: "1-5", lag, verification: undefined };
+  const stream = (heldBy: string): StreamOverview => ({
+    ...{ stream: "s", rate: 0, unpublished: 0, unpublishedSeconds: 0, lastId: `${now}-12039`, lost: 0 },
+    ...{ entries: 12_039, bytes: 3 * 1_024 * 1_024, floor: { entryId: "1-5", heldBy } },
+  });
+  const held = (changes: Partial<Overview>): string[] =>
+    findStalls({
+      ...{ at: now, daemons: { publisher: 1, consumer: 1, archiver: 1 }, redisFault: undefined },
+      ...{ memory: { used: 50, limit: 100, policy: "noeviction" }, consumers: [], archives: [] },
+      ...{ streams: [stream("consumer:mail")], ...changes },
+    }, 60).filter(({ stage, reason }) => stage === "redis" && reason.startsWith("s:")).map(({ reason }) => reason);
+  assertEquals(held({ consumers: [consumer] }), [
+    "s: mail, which is running, keeps 12034 of 12039 entries of 3.0 MiB from being trimmed, the first for 26 h",
+  ]);
+  assertMatch(held({ consumers: [{ ...consumer, state: "paused" }] })[0]!, /^s: mail, which is paused, keeps/);
+  assertMatch(held({ archives: [archive], streams: [stream("archiver")] })[0]!, /^s: the archiver keeps 12034 of/);
+  // Within a day an entry would be there anyway.
+  const later = (seconds: number | undefined): ConsumerOverview => ({ ...consumer, lag: { events: 3, seconds } });
+  assertEquals(held({ consumers: [later(24 * 3_600)] }), []);
+  assertEquals(held({ consumers: [later(undefined)] }), []);
+  assertEquals(held({ consumers: [consumer], streams: [stream("publisher")] }), []);
+  // Unless Redis is nearly full.
+  const memory = { used: 90, limit: 100, policy: "noeviction" };
+  assertMatch(
+    held({ memory, consumers: [later(61)] })[0]!,
+    /keeps 3 of .*, the first for 61 s, and Redis is nearly full$/,
+  );
+  assertEquals(held({ memory, consumers: [later(59)] }), []);
+  assertEquals(
+    held({ memory, archives: [{ ...archive, lag: { events: 3, seconds: 899 } }], streams: [stream("archiver")] }),
+    [],
   );
 });
 

@@ -1,4 +1,6 @@
 import { compareEntryIds, parseEntryId } from "@events-pipeline/common";
+import { describeError } from "@events-pipeline/common/logger";
+import { transaction } from "@events-pipeline/common/transaction";
 import { type ArchivedSegment, listSegments, listStreams, type ObjectStore } from "@events-pipeline/archiver";
 import { findEvent } from "@events-pipeline/archiver/tools";
 import { type ConsumerStatus, readConsumers } from "@events-pipeline/consumer/control";
@@ -45,8 +47,10 @@ export interface EventTrace {
   readonly publishedAt: Date | undefined;
   /** Whether the outbox still has its row. */
   readonly inOutbox: boolean;
-  /** Whether Redis still has its entry. */
-  readonly inRedis: boolean;
+  /** Whether Redis still has its entry; `undefined` when Redis does not answer. */
+  readonly inRedis: boolean | undefined;
+  /** Why Redis does not answer; `undefined` when it does, or was not asked. */
+  readonly redisFault: string | undefined;
   /** What each consumer of the stream did. */
   readonly consumers: readonly ConsumerHop[];
   /** The object of the archive that holds it; `undefined` when there is none, or no archive was named. */
@@ -59,6 +63,30 @@ export interface TraceSources extends OverviewSources {
   readonly store?: ObjectStore | undefined;
 }
 
+/** How an event is searched for. */
+export interface TraceSearch {
+  /** A pool on the producers' database that waits for an answer for longer than `limitMs`. @default the sources' `sql` */
+  readonly sql?: Sql | undefined;
+  /** How long the server may look through the outbox, in milliseconds. Then it ends that. @default 5 minutes */
+  readonly limitMs?: number | undefined;
+  /** Called with what is looked through next; with `undefined` when the search is over. @default nothing */
+  readonly onPlace?: ((place: "the outbox" | "the archive" | undefined) => void) | undefined;
+}
+
+/** The outbox was looked through for too long. */
+export class SearchLimitError extends Error {
+  override readonly name = "SearchLimitError";
+
+  constructor(eventId: string, limitMs: number, cause: unknown) {
+    super(`Cannot find the event ${eventId} in the outbox within ${limitMs / 1_000} s: it needs longer`, { cause });
+  }
+}
+
+const SEARCH_MS = 5 * 60_000;
+
+/** PostgreSQL's code of a statement that it has ended. */
+const ENDED = "57014";
+
 /**
  * Finds an event, and what became of it, changing nothing. It may be read as `events_observer`.
  *
@@ -66,10 +94,21 @@ export interface TraceSources extends OverviewSources {
  * the event's id tells.
  *
  * @returns `undefined` when neither has the event
- * @throws {Error} a server does not answer, or refuses
+ * @throws {SearchLimitError} the outbox is so large that the search took too long
+ * @throws {Error} PostgreSQL or the archive does not answer, or refuses
  */
-export async function traceEvent(sources: TraceSources, eventId: string): Promise<EventTrace | undefined> {
-  const found = await findInOutbox(sources.sql, eventId) ?? await findInArchive(sources.store, eventId);
+export async function traceEvent(
+  sources: TraceSources,
+  eventId: string,
+  { sql = sources.sql, limitMs = SEARCH_MS, onPlace }: TraceSearch = {},
+): Promise<EventTrace | undefined> {
+  onPlace?.("the outbox");
+  let found = await findInOutbox(sql, eventId, limitMs);
+  if (found === undefined && sources.store !== undefined) {
+    onPlace?.("the archive");
+    found = await findInArchive(sources.store, eventId);
+  }
+  onPlace?.(undefined);
   return found === undefined ? undefined : await traceFound(sources, found);
 }
 
@@ -77,31 +116,47 @@ export async function traceEvent(sources: TraceSources, eventId: string): Promis
 export async function traceFound(sources: TraceSources, found: FoundEvent): Promise<EventTrace> {
   const { redis, store } = sources;
   const { eventId, stream, entryId } = found;
-  if (entryId === undefined) return { ...found, inRedis: false, consumers: [], segment: undefined };
-  const [entries, consumers, segment] = await Promise.all([
-    redis.call("XRANGE", stream, entryId, entryId) as Promise<unknown[]>,
+  if (entryId === undefined) {
+    return { ...found, inRedis: false, redisFault: undefined, consumers: [], segment: undefined };
+  }
+  const [inRedis, consumers, segment] = await Promise.all([
+    redis.call("XRANGE", stream, entryId, entryId).then(
+      (entries) => ({ inRedis: (entries as unknown[]).length > 0, redisFault: undefined }),
+      (error) => ({ inRedis: undefined, redisFault: describeError(error) }),
+    ),
     readConsumerHops(sources.consumerSql, { eventId, stream, entryId }),
     store === undefined ? undefined : findSegment(store, stream, entryId),
   ]);
-  return { ...found, inRedis: entries.length > 0, consumers, segment };
+  return { ...found, ...inRedis, consumers, segment };
 }
 
 /** An event that the outbox or the archive has. */
-export type FoundEvent = Omit<EventTrace, "inRedis" | "consumers" | "segment">;
+export type FoundEvent = Omit<EventTrace, "inRedis" | "redisFault" | "consumers" | "segment">;
 
-async function findInOutbox(sql: Sql, eventId: string): Promise<FoundEvent | undefined> {
-  const [row] = await sql<
-    {
-      stream_name: string;
-      event_type: string;
-      payload_bytes: number;
-      created_at: Date;
-      published_at: Date | null;
-      stream_entry_id: string | null;
-    }[]
-  >`
-    SELECT stream_name, event_type, payload_bytes, created_at, published_at, stream_entry_id
-    FROM events.outbox_event WHERE event_id = ${eventId} LIMIT 1`;
+interface OutboxRow {
+  readonly stream_name: string;
+  readonly event_type: string;
+  readonly payload_bytes: number;
+  readonly created_at: Date;
+  readonly published_at: Date | null;
+  readonly stream_entry_id: string | null;
+}
+
+/** The server ends the search itself, for it would go on for a client that has given up. */
+async function readOutboxRow(sql: Sql, eventId: string, limitMs: number): Promise<OutboxRow | undefined> {
+  return await transaction(sql, {}, async (tx) => {
+    await tx`SELECT set_config('statement_timeout', ${String(limitMs)}, true)`;
+    const [row] = await tx<OutboxRow[]>`
+      SELECT stream_name, event_type, payload_bytes, created_at, published_at, stream_entry_id
+      FROM events.outbox_event WHERE event_id = ${eventId} LIMIT 1`;
+    return row;
+  });
+}
+
+async function findInOutbox(sql: Sql, eventId: string, limitMs: number): Promise<FoundEvent | undefined> {
+  const row = await readOutboxRow(sql, eventId, limitMs).catch((error) => {
+    throw error?.code === ENDED ? new SearchLimitError(eventId, limitMs, error) : error;
+  });
   if (row === undefined) return undefined;
   return {
     eventId,
@@ -115,8 +170,7 @@ async function findInOutbox(sql: Sql, eventId: string): Promise<FoundEvent | und
   };
 }
 
-async function findInArchive(store: ObjectStore | undefined, eventId: string): Promise<FoundEvent | undefined> {
-  if (store === undefined) return undefined;
+async function findInArchive(store: ObjectStore, eventId: string): Promise<FoundEvent | undefined> {
   for await (const stream of listStreams(store)) {
     const entry = await findEvent(store, stream, eventId, {});
     if (entry === undefined) continue;

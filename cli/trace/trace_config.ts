@@ -1,5 +1,8 @@
 import { archiveUrlSetting, storeSettings } from "@events-pipeline/archiver";
-import { servers } from "../status/status_config.ts";
+import { parseSeconds, servers } from "../status/status_config.ts";
+
+/** By default the outbox is looked through for so many seconds. */
+export const SEARCH_SECONDS = 300;
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -15,6 +18,12 @@ export const traceCommand = {
       required: true,
       help: "the event; several may be named",
       fault: (text: string) => UUID.test(text) ? undefined : "must be a UUID",
+    },
+    "search-seconds": {
+      kind: "text",
+      value: "SECONDS",
+      help: `how long the outbox may be looked through for each (default: ${SEARCH_SECONDS})`,
+      fault: (text: string) => parseSeconds(text) === undefined ? "must be a whole number of seconds" : undefined,
     },
     json: { kind: "boolean", help: "print a line of JSON for each" },
   },

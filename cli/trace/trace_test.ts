@@ -1,6 +1,9 @@
 import { WidgetCreated } from "@events-pipeline/common/schemas";
+import { startRedis } from "@events-pipeline/local";
 import { runTask, type TaskOutput } from "@events-pipeline/local/daemon_process";
+import { createRedisUser } from "@events-pipeline/local/redis_users";
 import { type TestPipeline, testPipeline } from "@events-pipeline/local/test_pipeline";
+import { until } from "@events-pipeline/local/until";
 import { sendEvent } from "@events-pipeline/producer";
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 
@@ -96,4 +99,68 @@ Deno.test("trace refuses what is no event id with 2", async () => {
     assertEquals(code, 2);
     assertMatch(stderr, /--event-id (?:EVENT_ID is missing|must be a UUID)/);
   }
+});
+
+Deno.test("trace shows outbox, consumers and archive when Redis is away, and says so with 1; as a user who may only look, all of it", async () => {
+  await using server = await startRedis();
+  await using pipeline = await testPipeline({ redisUrl: server.url });
+  const { sql, stream, redis } = pipeline;
+  const event = WidgetCreated.create({ widget_id: "w1", owner_id: "o" });
+  const eventId = await sql.begin((tx) => sendEvent(tx, { stream, event }));
+  await pipeline.publish();
+  const [[first]] = await redis.call("XRANGE", stream, "-", "+") as [[string]];
+  await sql`INSERT INTO events.stream_lease (stream_name, role, checkpoint) VALUES (${stream}, 'consumer:mail', ${first})`;
+  await sql`INSERT INTO events.processed_event (consumer_name, event_id) VALUES ('mail', ${eventId})`;
+
+  const redisUrl = await createRedisUser(server.url, { name: "observer", document: "cli/ROLES.md" });
+  const looking = await trace({ ...pipeline, redisUrl }, [eventId]);
+  assertEquals([looking.code, looking.stderr], [0, ""]);
+  assertStringIncludes(looking.stdout, "kept in the outbox, Redis\n");
+
+  const away = await trace({ ...pipeline, redisUrl: "redis://app:secret@127.0.0.1:1" }, [eventId]);
+  assertEquals(away.code, 1);
+  assertMatch(away.stderr, /^deno task trace: Redis does not answer: .*ECONNREFUSED.*\n$/);
+  assertEquals(away.stderr.includes("secret"), false);
+  assertStringIncludes(away.stdout, "kept in the outbox (Redis does not answer)\n");
+  assertMatch(away.stdout, new RegExp(`\npublished +\\S+Z .* ${first}\nmail +\\S+Z .* handled\n`));
+  const json = await trace({ ...pipeline, redisUrl: "redis://127.0.0.1:1" }, [eventId, "--json"]);
+  const { inRedis, redisFault, consumers } = JSON.parse(json.stdout);
+  assertEquals([inRedis, consumers.length], [undefined, 1]);
+  assertMatch(redisFault, /ECONNREFUSED/);
+});
+
+Deno.test("trace says what takes so long, waits for it longer than for other answers, and has the server end it in the end", async () => {
+  await using pipeline = await testPipeline();
+  const { sql, stream } = pipeline;
+  const event = WidgetCreated.create({ widget_id: "w1", owner_id: "o" });
+  const eventId = await sql.begin((tx) => sendEvent(tx, { stream, event }));
+  const searches = async (): Promise<readonly number[]> => {
+    const rows = await sql<{ seconds: number }[]>`
+      SELECT extract(epoch FROM clock_timestamp() - query_start)::float8 AS seconds FROM pg_stat_activity
+      WHERE application_name = 'events-trace' AND datname = current_database() AND state = 'active' AND query LIKE '%outbox_event%'`;
+    return rows.map(({ seconds }) => seconds);
+  };
+  /** The outbox cannot be read while `act` runs: as long as a search of very many rows. */
+  const locked = (act: () => Promise<void>): Promise<void> =>
+    sql.begin(async (tx) => {
+      await tx`LOCK TABLE events.outbox_event`;
+      await act();
+    });
+  let found: Promise<TaskOutput> | undefined;
+  await locked(async () => {
+    found = trace(pipeline, [eventId]);
+    await until("it has searched for long", async () => (await searches()).some((seconds) => seconds > 6));
+  });
+  const { code, stdout, stderr } = await found!;
+  assertEquals([code, stderr], [0, `Looking through the outbox for ${eventId}, for 300 s at most\n`]);
+  assertStringIncludes(stdout, "WidgetCreated");
+  await locked(async () => {
+    const given = await trace(pipeline, [eventId, "--search-seconds", "1"]);
+    assertEquals([given.code, given.stdout], [1, ""]);
+    assertEquals(
+      given.stderr,
+      `deno task trace: Cannot find the event ${eventId} in the outbox within 1 s: it needs longer, see --search-seconds\n`,
+    );
+    assertEquals(await searches(), []);
+  });
 });

@@ -49,7 +49,9 @@ export function traceText(trace: EventTrace): string {
   ]);
   return [
     `${trace.eventType} ${trace.eventId}`,
-    `${trace.stream}${bytes}, kept in ${kept.join(", ") || "nothing any more"}`,
+    `${trace.stream}${bytes}, kept in ${kept.join(", ") || "nothing any more"}${
+      trace.redisFault === undefined ? "" : " (Redis does not answer)"
+    }`,
     "",
     textTable(["HOP", "AT", "AFTER", "WHAT"], rows),
   ].join("\n");

@@ -48,8 +48,8 @@ export class ScratchRepository implements AsyncDisposable {
   }
 
   /** Runs the program with the task's own permissions, in the repository or in a folder of it. */
-  async check(args: readonly string[], folder = "."): Promise<Checked> {
-    const { code, stdout, stderr } = await (await this.command(args, folder)).output();
+  async check(args: readonly string[], folder = ".", task = "check-compat"): Promise<Checked> {
+    const { code, stdout, stderr } = await (await this.command(args, folder, {}, task)).output();
     const decoder = new TextDecoder();
     return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
   }
@@ -59,10 +59,11 @@ export class ScratchRepository implements AsyncDisposable {
     args: readonly string[],
     folder = ".",
     environment: Record<string, string> = {},
+    task = "check-compat",
   ): Promise<Deno.Command> {
     const { tasks } = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.json"))) as { tasks: Record<string, string> };
-    const [program, ...words] = tasks["check-compat"]!.split(" ");
-    if (program !== "deno") throw new Error("The task check-compat does not begin with deno");
+    const [program, ...words] = tasks[task]!.split(" ");
+    if (program !== "deno") throw new Error(`The task ${task} does not begin with deno`);
     const main = join(ROOT, words.pop()!);
     return new Deno.Command(Deno.execPath(), {
       args: [...words, main, ...args],

@@ -1,5 +1,7 @@
+import type { ObjectStore } from "@events-pipeline/archiver";
 import { silentLogger } from "@events-pipeline/common/logger";
 import { loadEvents } from "@events-pipeline/cli/schemas/load_schemas";
+import type { SchemaHistory } from "@events-pipeline/compat";
 import { type TestPipeline, testPipeline } from "@events-pipeline/local/test_pipeline";
 import { Access, type AccessOptions, maskOf, startConsole } from "../mod.ts";
 
@@ -26,7 +28,13 @@ export interface ConsoleFixture extends AsyncDisposable {
 
 /** Starts a console with a published event, a consumer named `mailer`, and a dead letter, whose texts are attacks. */
 export async function consoleFixture(
-  options: { readonly access?: AccessOptions; readonly allowActions?: boolean; readonly mask?: readonly string[] } = {},
+  options: {
+    readonly access?: AccessOptions;
+    readonly allowActions?: boolean;
+    readonly mask?: readonly string[];
+    readonly store?: ObjectStore;
+    readonly history?: SchemaHistory;
+  } = {},
 ): Promise<ConsoleFixture> {
   await using cleanUp = new AsyncDisposableStack();
   const pipeline = cleanUp.use(await testPipeline());
@@ -47,6 +55,8 @@ export async function consoleFixture(
     ...{ sql, outbox: sql, redis, stalledSeconds: 0, logger: silentLogger, events: await loadEvents(undefined) },
     access: new Access(options.access ?? {}),
     allowActions: options.allowActions ?? true,
+    store: options.store,
+    history: options.history,
     mask: maskOf(options.mask ?? []),
   }));
   const { url } = running;

@@ -30,6 +30,7 @@ if (command.kind === "print") {
   Deno.exit(command.exitCode);
 }
 const NONE = "There are no such dead letters.";
+const AGAIN = "handled again, as soon as a worker of the consumer runs";
 const run = command;
 await using cleanUp = new AsyncDisposableStack();
 Deno.exitCode = await main().catch((error) => {
@@ -52,7 +53,9 @@ async function main(): Promise<number> {
       if (!isNarrow(filter, run.flags.all)) return 2;
       await assertKnown(sql, filter);
       const count = await redriveDeadLetters(sql, filter);
-      console.log(count === 0 ? NONE : `${are(count)} handled again, as soon as a worker of the consumer runs`);
+      const waiting = count === 0 ? await countDeadLetters(sql, filter) : 0;
+      if (count + waiting === 0) console.log(NONE);
+      else console.log(`${are(count || waiting)} ${waiting > 0 ? "already to be " : ""}${AGAIN}`);
       return 0;
     }
     case "drop": {

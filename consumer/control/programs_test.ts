@@ -72,6 +72,11 @@ Deno.test("dead-letters lists, shows, redrives and drops, and never all by an ov
     "1 dead letter is",
   );
   assertMatch((await run(pipeline, "dead-letters", "list")).stdout, /redriving/);
+  const again = await run(pipeline, "dead-letters", "redrive", "--all");
+  assertEquals(
+    again.stdout,
+    "1 dead letter is already to be handled again, as soon as a worker of the consumer runs\n",
+  );
   assertEquals((await run(pipeline, "dead-letters", "drop", "--all")).code, 1);
   assertStringIncludes(
     (await run(pipeline, "dead-letters", "drop", "--all", "--yes")).stdout,

@@ -15,8 +15,8 @@ export interface ConsumeDaemon extends DaemonProcess, AsyncDisposable {
 
 /** How it is started. */
 export interface ConsumeOptions {
-  /** A handlers file of this folder, for the stream `TEST_STREAM`. */
-  readonly handlers: string;
+  /** A handlers file of this folder, for the stream `TEST_STREAM`. @default none */
+  readonly handlers?: string;
   /** Further arguments. @default none */
   readonly args?: readonly string[];
   /** Further environment. @default a lease of a second */
@@ -32,7 +32,7 @@ export async function startConsume(
   const url = `http://127.0.0.1:${port}`;
   let output = "";
   const daemon = await startDaemon("consume", {
-    args: ["--handlers", `consumer/testdata/${handlers}`, ...args],
+    args: [...(handlers === undefined ? [] : ["--handlers", `consumer/testdata/${handlers}`]), ...args],
     environment: {
       ...{ DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, TEST_STREAM: stream, MONITOR_ADDRESS: String(port) },
       ...{ CONSUMER_LEASE_SECONDS: "1", ...environment },
