@@ -84,3 +84,19 @@ Deno.test("migrate and send-event exit with 1 when the database is away, and sho
     assertEquals(stderr.includes("secret"), false, task);
   }
 });
+
+Deno.test("send-event says in a line what is wrong with a module of events", async () => {
+  const file = await Deno.makeTempFile({ suffix: ".ts" });
+  try {
+    await Deno.writeTextFile(file, 'throw new Error("no such registry");');
+    const environment = { DATABASE_URL: `postgres://app:secret@127.0.0.1:${freePort()}/x` };
+    const { code, stderr } = await runTask("send-event", {
+      environment,
+      args: [...WIDGET, ...PAYLOAD, "--schemas", file],
+    });
+    assertEquals(code, 2);
+    assertEquals(stderr, `deno task send-event: Cannot load the schemas file '${file}': no such registry\n`);
+  } finally {
+    await Deno.remove(file);
+  }
+});

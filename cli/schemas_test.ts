@@ -136,7 +136,7 @@ Deno.test("schemas works on a module outside of this repository, and on one that
 
 const wrong: Record<string, readonly [args: readonly string[], message: RegExp]> = {
   "no command": [[], /needs a command: ls, show, json-schema, docs/],
-  "an unknown command": [["list"], /no command 'list'/],
+  "an unknown command": [["tell"], /no command 'tell'/],
   "no name": [["show"], /--name NAME is missing/],
   "an unknown name": [["show", "Nope"], /There is no event 'Nope'\. There are: WidgetCreated/],
   "an unknown format": [["docs", "--format", "pdf"], /--format must be md or html/],

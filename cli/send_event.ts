@@ -8,7 +8,6 @@ import { readCommand } from "@events-pipeline/common/command";
 import { describeError } from "@events-pipeline/common/logger";
 import { checkSchema } from "@events-pipeline/common/migrator";
 import { closePostgres, connectPostgres } from "@events-pipeline/common/postgres";
-import "@events-pipeline/common/schemas";
 import { databaseUrlSetting } from "@events-pipeline/common/settings";
 import { sqlstateOf } from "@events-pipeline/common/sqlstate";
 import { sendEvent } from "@events-pipeline/producer";
@@ -38,6 +37,7 @@ const { flags, settings } = command;
 
 /** Reads everything that can be wrong with the arguments, before any connection. */
 async function readArguments(): Promise<{ readonly stream: StreamName; readonly event: Event }> {
+  await importSchemas(undefined);
   if (flags.schemas !== undefined) await importSchemas(flags.schemas);
   const stream = parseStreamName(flags.stream);
   return { stream, event: eventNamed(flags["event-type"]).decode(parsePayload(flags.payload)) };

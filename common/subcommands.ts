@@ -31,8 +31,11 @@ export type Subcommand<C extends Subcommands> =
   }[keyof C]
   | { readonly kind: "print"; readonly text: string; readonly exitCode: 0 | 2 };
 
+/** Words for one thing: a program that has the one takes the other. */
+const ALIASES: Readonly<Record<string, string>> = { ls: "list", list: "ls" };
+
 /**
- * Reads a command line whose first word is a command.
+ * Reads a command line whose first word is a command; `ls` and `list` are one.
  *
  * @param spec what the program takes
  * @param args the arguments: `Deno.args`
@@ -57,6 +60,8 @@ export type Subcommand<C extends Subcommands> =
  *   flags: { bright: true },
  *   settings: {},
  * });
+ * const listing = { ...spec, commands: { ls: { summary: "Lists lamps.", flags: {}, settings: {} } } } as const;
+ * assertEquals(readSubcommand(listing, ["list"], () => undefined), { kind: "run", name: "ls", flags: {}, settings: {} });
  * assertEquals(readSubcommand(spec, ["up"], () => undefined), {
  *   kind: "print",
  *   text: "deno task lamp: there is no command 'up': it has on, off\nSee deno task lamp --help",
@@ -69,14 +74,15 @@ export function readSubcommand<const C extends Subcommands>(
   args: readonly string[],
   environment: (name: string) => string | undefined,
 ): Subcommand<C> {
-  const [name, ...rest] = args;
+  const [word, ...rest] = args;
+  const name = word !== undefined && !Object.hasOwn(spec.commands, word) ? ALIASES[word] ?? word : word;
   if (name === "--help" || name === "-h") return { kind: "print", text: helpText(spec), exitCode: 0 };
   const command = name !== undefined && Object.hasOwn(spec.commands, name) ? spec.commands[name] : undefined;
   if (command === undefined) {
     const known = Object.keys(spec.commands).join(", ");
     const fault = name === undefined
       ? `it needs a command: ${known}`
-      : `there is no command '${name}': it has ${known}`;
+      : `there is no command '${word}': it has ${known}`;
     return { kind: "print", text: `${spec.call}: ${fault}\nSee ${spec.call} --help`, exitCode: 2 };
   }
   const read = readCommand({ ...command, call: `${spec.call} ${name}` }, rest, environment);

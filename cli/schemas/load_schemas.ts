@@ -16,7 +16,7 @@ export async function importSchemas(file: string | undefined): Promise<Readonly<
   try {
     return await import(file === undefined ? OWN_SCHEMAS : pathToFileURL(resolve(file)).href);
   } catch (error) {
-    throw new Error(`Cannot load the schemas file '${file ?? OWN_SCHEMAS}'`, { cause: error });
+    throw new Error(`Cannot load the schemas file '${file ?? "common/schemas/mod.ts"}'`, { cause: error });
   }
 }
 
