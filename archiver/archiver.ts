@@ -108,6 +108,7 @@ interface Failing {
   readonly failures: number;
   /** Where it stood. */
   readonly checkpoint: string;
+  /** When it is due again, on the clock of `performance.now()`, which nobody can put back. */
   readonly retryAt: number;
 }
 
@@ -135,7 +136,7 @@ class Archiver {
   /** When each stream's last turn began: the one that has waited longest is next. */
   readonly #lastTurn = new Map<string, number>();
   #turns = 0;
-  #aliveAt = Date.now();
+  #aliveAt = performance.now();
   #wake: () => void = () => {};
 
   constructor(options: ArchiverOptions) {
@@ -174,7 +175,7 @@ class Archiver {
   async run(): Promise<void> {
     const { signal, pollMs = 500, backoff, stallMs = 300_000 } = this.#options;
     this.#health.watch("archiver", () => {
-      const silentMs = Date.now() - this.#aliveAt;
+      const silentMs = performance.now() - this.#aliveAt;
       return silentMs > stallMs ? `It has not looked at the streams for ${Math.round(silentMs / 1_000)} s` : undefined;
     });
     const wake = (): void => this.#wake();
@@ -196,7 +197,7 @@ class Archiver {
           this.#health.fail("streams", describeError(error));
           this.#logger.error("Cannot list the streams", { failures, retryInMs: waitMs, error: describeError(error) });
         }
-        this.#aliveAt = Date.now();
+        this.#aliveAt = performance.now();
         await sleep(waitMs, woken.signal);
       }
     } finally {
@@ -239,7 +240,7 @@ class Archiver {
     const failing = this.#failing.get(stream);
     if (failing !== undefined && failing.checkpoint !== place) this.#recover(stream);
     if (this.#running.has(stream) || this.#givenUp.has(stream) || taken) return false;
-    if ((this.#failing.get(stream)?.retryAt ?? 0) > Date.now()) return false;
+    if ((this.#failing.get(stream)?.retryAt ?? 0) > performance.now()) return false;
     if (pending) return true;
     return this.#once ? compareEntryIds(this.#published.get(stream)!, place) > 0 : due.has(stream);
   }
@@ -282,7 +283,7 @@ class Archiver {
     const { baseMs, maxMs } = this.#options.backoff ?? { baseMs: 500, maxMs: 30_000 };
     const failures = (this.#failing.get(stream)?.failures ?? 0) + 1;
     const retryInMs = backoffMs(failures, { baseMs, maxMs });
-    this.#failing.set(stream, { failures, checkpoint, retryAt: Date.now() + retryInMs });
+    this.#failing.set(stream, { failures, checkpoint, retryAt: performance.now() + retryInMs });
     this.#health.fail(stream, describeError(error));
     this.#metrics.errors.add(1, { stream, kind: errorKind(error) });
     if (this.#once && failures >= ONCE_FAILURES) this.#givenUp.set(stream, error);

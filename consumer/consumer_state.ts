@@ -1,5 +1,5 @@
 import type { Entry } from "@events-pipeline/common";
-import type { LeaseKey } from "@events-pipeline/common/lease";
+import type { Lease, LeaseKey } from "@events-pipeline/common/lease";
 import type { Sql } from "postgres";
 import { errorText } from "./error_text.ts";
 
@@ -60,15 +60,19 @@ export interface Failure {
   readonly retryInMs: number;
 }
 
-/** Keeps a failure, so that people see it, and a restarted worker goes on counting. */
-export async function recordFailure(sql: Sql, key: ConsumerKey, failure: Failure): Promise<void> {
+/**
+ * Keeps a failure, so that people see it, and a restarted worker goes on counting. Nothing happens when the lease was lost: a successor may
+ * have handled the event since.
+ */
+export async function recordFailure(sql: Sql, key: ConsumerKey, lease: Lease, failure: Failure): Promise<void> {
   const { entry, attempts, error, retryInMs } = failure;
   await sql`
     INSERT INTO events.consumer_state AS s
       (consumer_name, stream_name, failing_event_id, failing_entry_id, attempts, last_error, failing_since, retry_at)
-    VALUES (${key.consumer}, ${key.stream}, ${entry.eventId}, ${entry.entryId}, ${attempts},
-            ${errorText(error)}, clock_timestamp(),
-            clock_timestamp() + ${retryInMs} * interval '1 millisecond')
+    SELECT ${key.consumer}, ${key.stream}, ${entry.eventId}::uuid, ${entry.entryId}, ${attempts}::integer,
+           ${errorText(error)}, clock_timestamp(), clock_timestamp() + ${retryInMs} * interval '1 millisecond'
+    FROM events.stream_lease
+    WHERE stream_name = ${lease.stream} AND role = ${lease.role} AND fencing_token = ${lease.fencingToken}
     ON CONFLICT (consumer_name, stream_name) DO UPDATE
     SET failing_event_id = excluded.failing_event_id, failing_entry_id = excluded.failing_entry_id,
         attempts = excluded.attempts, last_error = excluded.last_error, retry_at = excluded.retry_at,
@@ -76,13 +80,15 @@ export async function recordFailure(sql: Sql, key: ConsumerKey, failure: Failure
                              ELSE excluded.failing_since END`;
 }
 
-/** Forgets the failure: the event has been handled, or set aside. */
-export async function clearFailure(sql: Sql, key: ConsumerKey): Promise<void> {
+/** Forgets the failure: the event has been handled, or set aside. Nothing happens when the lease was lost: it is the successor's. */
+export async function clearFailure(sql: Sql, key: ConsumerKey, lease: Lease): Promise<void> {
   await sql`
     UPDATE events.consumer_state
     SET failing_event_id = NULL, failing_entry_id = NULL, attempts = 0, last_error = NULL, failing_since = NULL,
         retry_at = NULL
-    WHERE consumer_name = ${key.consumer} AND stream_name = ${key.stream} AND failing_event_id IS NOT NULL`;
+    WHERE consumer_name = ${key.consumer} AND stream_name = ${key.stream} AND failing_event_id IS NOT NULL
+      AND EXISTS (SELECT FROM events.stream_lease
+                  WHERE stream_name = ${lease.stream} AND role = ${lease.role} AND fencing_token = ${lease.fencingToken})`;
 }
 
 /** What a process has to know of its consumers from time to time. */

@@ -65,7 +65,7 @@ export class EntryReader {
   async #tail(checkpoint: string): Promise<NextEntries> {
     const { source } = this.#options;
     const { stream } = this.#consumer;
-    if (Date.now() < this.#tailAt) return { entries: [], rewritten: false };
+    if (performance.now() < this.#tailAt) return { entries: [], rewritten: false };
     const last = await source.lastId(stream);
     const { position } = parseEntryId(checkpoint);
     const upTo = parseEntryId(last).position;
@@ -75,7 +75,7 @@ export class EntryReader {
     if (upTo > position) {
       return await this.#readHistory(checkpoint, { from: position + 1, upTo, before: `its end, ${last}` });
     }
-    this.#tailAt = Date.now() + TAIL_MS;
+    this.#tailAt = performance.now() + TAIL_MS;
     return { entries: [], rewritten: false };
   }
 

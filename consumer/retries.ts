@@ -61,7 +61,9 @@ export class Retries {
     const failing = await readFailingEvent(sql, this.#key);
     if (failing === undefined) return;
     // That worker did not come to forget it.
-    if (compareEntryIds(failing.entryId, this.#lease.checkpoint) <= 0) return await clearFailure(sql, this.#key);
+    if (compareEntryIds(failing.entryId, this.#lease.checkpoint) <= 0) {
+      return await clearFailure(sql, this.#key, this.#lease);
+    }
     this.#failing = failing;
     this.#singly = 1;
     this.#dueAt = performance.now() + failing.retryInMs;
@@ -124,7 +126,7 @@ export class Retries {
     this.tell(error, { attempt: attempts, retryInMs: waitMs });
     const reason = describeError(error.cause);
     health.fail(this.#lease.role, `${error.message} (attempt ${attempts}): ${reason}`);
-    await recordFailure(sql, this.#key, { entry, attempts, error: reason, retryInMs: waitMs });
+    await recordFailure(sql, this.#key, this.#lease, { entry, attempts, error: reason, retryInMs: waitMs });
   }
 
   async #setAside(
@@ -144,6 +146,6 @@ export class Retries {
     this.#failing = undefined;
     this.#dueAt = 0;
     this.#options.health.recover(this.#lease.role);
-    await clearFailure(this.#options.sql, this.#key);
+    await clearFailure(this.#options.sql, this.#key, this.#lease);
   }
 }

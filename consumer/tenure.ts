@@ -144,7 +144,7 @@ export class Tenure {
 
   #stall(): string | undefined {
     if (this.#busySince === undefined) return undefined;
-    const ms = Date.now() - this.#busySince;
+    const ms = performance.now() - this.#busySince;
     return ms > STALL_MS ? `It has worked on the same events for ${Math.round(ms / 1_000)} s` : undefined;
   }
 
@@ -209,7 +209,7 @@ export class Tenure {
 
   /** Does something that is not to take for ever, and that is given up when the process is cancelled or the lease is lost. */
   async #busy<T>(act: () => Promise<T>): Promise<T> {
-    this.#busySince = Date.now();
+    this.#busySince = performance.now();
     try {
       return await act();
     } catch (error) {

@@ -214,7 +214,8 @@ export async function readBackloggedStreams(sql: Sql, known: readonly StreamFloo
     SELECT b.stream_name, b.oldest::text, always.*
     FROM (SELECT pg_backend_pid() AS backend_pid,
                   coalesce(pg_sequence_last_value('events.outbox_event_id_seq'), 0)::text AS last_id,
-                  concat(pg_postmaster_start_time(), ' ', pg_relation_filenode('events.outbox_event')) AS incarnation
+                  concat(pg_postmaster_start_time(), ' ', pg_relation_filenode('events.outbox_event'), ' ',
+                  pg_is_in_recovery()) AS incarnation
            OFFSET 0) AS always LEFT JOIN backlogged b ON true`;
   return {
     backlogged: rows.flatMap(({ stream_name: stream, oldest }) =>

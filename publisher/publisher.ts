@@ -125,7 +125,7 @@ export async function runPublisher(options: PublisherOptions): Promise<void> {
   await new Publisher(options).run();
 }
 
-/** One run. */
+/** One run. What is due is told by a clock that nobody can put back, `performance.now()`. */
 class Publisher {
   readonly #options: PublisherOptions;
   readonly #logger: Logger;
@@ -143,13 +143,13 @@ class Publisher {
   /** Streams that were found to differ from their checkpoint, and for which no pump was started yet. */
   readonly #differing = new Set<string>();
   #settleAt = 0;
-  #lowerAt = Date.now() + LOWER_MS;
+  #lowerAt = performance.now() + LOWER_MS;
   #pollTookMs = 0;
-  /** Since when a transaction that does not notify keeps this from sleeping, in Unix milliseconds. */
+  /** Since when a transaction that does not notify keeps this from sleeping. */
   #writersSince: number | undefined;
-  /** When a pump last published something, in Unix milliseconds. */
+  /** When a pump last published something. */
   #workedAt = 0;
-  #aliveAt = Date.now();
+  #aliveAt = performance.now();
 
   constructor(options: PublisherOptions) {
     const { sql, redis, signal, logger = silentLogger, health = new Health(), concurrency = 4 } = options;
@@ -206,7 +206,7 @@ class Publisher {
       lingerMs: options.once ? () => 0 : lingerMs,
       stop: signal,
       onIdle: (events) => {
-        if (events > 0) this.#workedAt = Date.now();
+        if (events > 0) this.#workedAt = performance.now();
         this.#wakeUp.wake();
       },
       onState: (stream, error) => {
@@ -215,7 +215,7 @@ class Publisher {
         health.fail(stream, describeError(error));
       },
       logger,
-      now: Date.now,
+      now: () => performance.now(),
     });
     options.metrics?.beforeRead(async () => {
       for (const { stream, rows, seconds } of await readBacklogs(sql, this.#settledIds.floors)) {
@@ -235,7 +235,7 @@ class Publisher {
     const wake = (): void => this.#wakeUp.wake();
     signal.addEventListener("abort", wake);
     this.#health.watch("publisher", () => {
-      const silentMs = Date.now() - this.#aliveAt;
+      const silentMs = performance.now() - this.#aliveAt;
       return silentMs > this.#stallMs
         ? `It has not looked at the outbox for ${Math.round(silentMs / 1_000)} s`
         : undefined;
@@ -251,7 +251,7 @@ class Publisher {
           if (failures > 0) this.#pumps.retryNow();
           failures = 0;
           this.#health.recover("outbox");
-          this.#aliveAt = Date.now();
+          this.#aliveAt = performance.now();
           await this.#rest();
         } catch (error) {
           if (once && (failures + 1 >= ONCE_FAILURES || error instanceof StreamFailedError)) throw error;
@@ -261,7 +261,7 @@ class Publisher {
           });
           this.#health.fail("outbox", describeError(error));
           this.#logger.error("Cannot read the outbox", { failures, retryInMs: waitMs, error: describeError(error) });
-          this.#aliveAt = Date.now();
+          this.#aliveAt = performance.now();
           await this.#wakeUp.sleep(waitMs);
         }
       }
@@ -279,14 +279,14 @@ class Publisher {
   async #turn(): Promise<boolean> {
     const { wakeUpSql, verifyMs = 5_000, once = false } = this.#options;
     if (!this.#settledIds.known) await this.#settle();
-    const begunAt = Date.now();
+    const begunAt = performance.now();
     if (begunAt >= this.#lowerAt) {
       this.#settledIds.lower();
       this.#lowerAt = begunAt + LOWER_MS;
     }
     const backlogged = await this.#wakeUp.poll();
     const streams = new Set(backlogged);
-    const now = Date.now();
+    const now = performance.now();
     this.#pollTookMs = now - begunAt;
     await this.#stalls.look(backlogged, this.#settledIds.floors, now);
     if (now >= this.#verifyAt) {
@@ -325,12 +325,12 @@ class Publisher {
         return;
       }
       if (state === "writers") {
-        return await this.#wakeUp.sleep(writersMs(Date.now() - (this.#writersSince ??= Date.now())));
+        return await this.#wakeUp.sleep(writersMs(performance.now() - (this.#writersSince ??= performance.now())));
       }
       this.#writersSince = undefined;
     }
     const longest = this.#wakeUp.listening ? pollMs : Math.min(pollMs, DEAF_POLL_MS);
-    await this.#wakeUp.sleep(Math.max(1, Math.min(longest, this.#pumps.nextRetryAt - Date.now())));
+    await this.#wakeUp.sleep(Math.max(1, Math.min(longest, this.#pumps.nextRetryAt - performance.now())));
   }
 
   /**

@@ -42,7 +42,8 @@ export async function lockStream(
 ): Promise<LockedStream | undefined> {
   const [row] = await tx<{ checkpoint: string; now_ms: string; incarnation: string }[]>`
     SELECT checkpoint, floor(extract(epoch FROM clock_timestamp()) * 1000)::text AS now_ms,
-           concat(pg_postmaster_start_time(), ' ', pg_relation_filenode('events.outbox_event')) AS incarnation,
+           concat(pg_postmaster_start_time(), ' ', pg_relation_filenode('events.outbox_event'), ' ',
+                  pg_is_in_recovery()) AS incarnation,
            set_config('idle_in_transaction_session_timeout', ${String(idleMs)}, true),
            set_config('tcp_user_timeout', ${String(idleMs)}, true),
            set_config('statement_timeout', ${String(Math.ceil(answerMs * 0.9))}, true),

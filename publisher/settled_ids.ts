@@ -80,8 +80,9 @@ export class SettledIds {
   }
 
   /**
-   * Forgets everything when the outbox is another one than before: the server may be a replica that lacks the last commits, or a backup
-   * was restored, into another server or into this one. Then rows below a floor are unpublished again, and ids are given out again.
+   * Forgets everything when the outbox is another one than before: the server may be a replica that lacks the last commits, or was one
+   * when it was looked at last, whose sequence was ahead of its rows; or a backup was restored, into another server or into this one.
+   * Then rows below a floor are unpublished again, and ids are given out again.
    *
    * @param incarnation what tells one run of the server, and one life of the table, from another
    * @param lastId the highest id that was given out, if it was looked at; a bigint as text
@@ -107,7 +108,8 @@ export class SettledIds {
     // The order matters: a writer that took an id at or below the first answer shows in the second, unless it has ended.
     const [sequence] = await sql<{ last_id: string; incarnation: string }[]>`
       SELECT CASE WHEN is_called THEN last_value ELSE 0 END::text AS last_id,
-             concat(pg_postmaster_start_time(), ' ', pg_relation_filenode('events.outbox_event')) AS incarnation
+             concat(pg_postmaster_start_time(), ' ', pg_relation_filenode('events.outbox_event'), ' ',
+                  pg_is_in_recovery()) AS incarnation
       FROM events.outbox_event_id_seq`;
     this.sameServer(sequence!.incarnation, sequence!.last_id);
     const rows = await sql<{ writer: string }[]>`

@@ -26,7 +26,7 @@ export interface StreamPumpsOptions {
   readonly onState: (stream: string, error?: unknown) => void;
   /** Where failures and progress are told. */
   readonly logger: Logger;
-  /** The clock, in Unix milliseconds. */
+  /** A clock that nobody can put back, in milliseconds. */
   readonly now: () => number;
 }
 
@@ -115,7 +115,7 @@ export class StreamPumps {
     for (const [stream, trouble] of this.#troubles) this.#troubles.set(stream, { ...trouble, retryAt: 0 });
   }
 
-  /** When the first stream in trouble is due again, in Unix milliseconds; `Infinity` when none is in trouble. */
+  /** When the first stream in trouble is due again, on the clock it was given; `Infinity` when none is in trouble. */
   get nextRetryAt(): number {
     return Math.min(Infinity, ...[...this.#troubles.values()].map((trouble) => trouble.retryAt));
   }

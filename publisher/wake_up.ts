@@ -69,8 +69,9 @@ export class WakeUp {
     const probe = `probe ${crypto.randomUUID()}`;
     const arrived = deferred<boolean>();
     let timer: ReturnType<typeof setTimeout> | undefined;
-    this.#refused = false;
     try {
+      await this.unlisten().catch(() => {});
+      this.#refused = false;
       const onNotify = (payload: string): void => payload === probe ? arrived.resolve(true) : this.wake();
       const listening = await this.#sql.listen(WAKE_UP_CHANNEL, onNotify, () => this.wake());
       this.#unlisten = listening.unlisten;
@@ -82,10 +83,17 @@ export class WakeUp {
       this.#logger.warn("Notifications do not arrive, as behind PgBouncer in transaction mode: polling instead");
     } catch (error) {
       this.#refused = true;
+      this.#forget();
       this.#logger.warn("Cannot listen for new events: polling instead", { error: describeError(error) });
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** postgres.js 3.4 gives the answer of a LISTEN that was refused to everybody who asks later, and keeps their callbacks. */
+  #forget(): void {
+    const { channels } = this.#sql.listen as { readonly channels?: Record<string, unknown> };
+    if (channels !== undefined) delete channels[WAKE_UP_CHANNEL];
   }
 
   /** Stops listening. Does not wait long for a server that does not answer. */
@@ -104,7 +112,11 @@ export class WakeUp {
     const known = settledIds.floors;
     const { backlogged, backendPid, incarnation, lastId } = await readBackloggedStreams(this.#sql, known);
     this.#backendPid = backendPid;
-    if (!settledIds.sameServer(incarnation, lastId)) return await this.poll();
+    if (!settledIds.sameServer(incarnation, lastId)) {
+      // The client has asked to be notified there, too; if that was refused, as by a replica, nobody has heard.
+      if (this.#listening) this.#refused = true;
+      return await this.poll();
+    }
     const oldest = new Map(backlogged.map((behind) => [behind.stream, behind.oldest]));
     for (const { stream } of known) if (!oldest.has(stream)) settledIds.raise(stream, settled, undefined);
     for (const [stream, id] of oldest) {
