@@ -99,14 +99,15 @@ Deno.test("a consumer stops in front of an entry that nobody has published at it
   assertEquals(await effects(pipeline), widgets(0, 5));
 });
 
-Deno.test("startFrom says where a consumer begins that has no checkpoint, on a whole stream and on a trimmed one", async () => {
-  for (const trimmed of [false, true]) {
+Deno.test("startFrom says where a consumer begins that has no checkpoint, on a whole stream, a trimmed one, and one that Redis has lost", async () => {
+  for (const state of ["whole", "trimmed", "lost"]) {
     await using pipeline = await testPipeline();
     const { redis, stream } = pipeline;
     await published(pipeline, 0, 4);
     await new Promise((resolve) => setTimeout(resolve, 5)); // The next entries have a later time.
     const ids = await published(pipeline, 4, 4);
-    if (trimmed) await redis.call("XTRIM", stream, "MAXLEN", 1);
+    if (state === "trimmed") await redis.call("XTRIM", stream, "MAXLEN", 1);
+    if (state === "lost") await redis.call("DEL", stream);
     const cases: readonly [name: string, startFrom: StartFrom, first: number][] = [
       ["beginning", "beginning", 0],
       ["now", "now", 8],

@@ -1,4 +1,4 @@
-import { formatEntryId, parseEntryId, ZERO_ENTRY_ID } from "@events-pipeline/common";
+import { compareEntryIds, formatEntryId, parseEntryId, ZERO_ENTRY_ID } from "@events-pipeline/common";
 import type { StartFrom } from "./define_consumer.ts";
 import type { EntrySource } from "./entry_source.ts";
 import type { History } from "./history.ts";
@@ -11,7 +11,12 @@ export async function firstCheckpoint(
   history: History,
 ): Promise<string> {
   if (startFrom === "beginning") return ZERO_ENTRY_ID;
-  if (startFrom === "now") return await source.lastId(stream);
+  if (startFrom === "now") {
+    // A Redis that was lost is empty, or ends too early, until a publisher has filled it again.
+    const inRedis = await source.lastId(stream);
+    const published = await history.lastBefore(stream, Number.MAX_SAFE_INTEGER) ?? ZERO_ENTRY_ID;
+    return compareEntryIds(inRedis, published) < 0 ? published : inRedis;
+  }
   if (startFrom instanceof Date) return await lastBefore(startFrom.getTime(), stream, source, history);
   return startFrom;
 }

@@ -51,6 +51,8 @@ export class OutboxHistory {
 
   /** The id of the last entry before a time; `undefined` when the outbox does not reach back so far. */
   async lastBefore(stream: string, ms: number): Promise<string | undefined> {
+    const last = await this.#last(stream);
+    if (last === undefined || parseEntryId(last).ms < ms) return last;
     // The times of entry ids never fall, so this ends at the first row that is late enough.
     const [row] = await this.#sql<{ id: string; position: string }[]>`
       SELECT stream_entry_id AS id, stream_position::text AS position FROM events.outbox_event
@@ -65,6 +67,14 @@ export class OutboxHistory {
       WHERE stream_name = ${stream} AND published_at IS NOT NULL AND stream_position = ${position - 1}`;
     // When that one is gone, the first that is late enough may be gone, too.
     return before === undefined ? undefined : formatEntryId(parseEntryId(before.id));
+  }
+
+  async #last(stream: string): Promise<string | undefined> {
+    const [row] = await this.#sql<{ id: string }[]>`
+      SELECT stream_entry_id AS id FROM events.outbox_event
+      WHERE stream_name = ${stream} AND published_at IS NOT NULL
+      ORDER BY stream_position DESC LIMIT 1`;
+    return row === undefined ? undefined : formatEntryId(parseEntryId(row.id));
   }
 }
 
