@@ -34,6 +34,7 @@ async function initialize(
     ...["--pgdata", `${watchdog.folder}/data`],
     ...["--username", USER, "--pwfile", file, "--auth", "scram-sha-256"],
     ...["--encoding", "UTF8", "--locale", "C"],
+    "--no-sync", // What is not there after a crash of the machine is nobody's data yet.
   ], { log, account });
   const { code } = await child.status;
   await watchdog.release();

@@ -16,14 +16,18 @@ export async function eventWay(event: WholeEvent, options: ConsoleOptions): Prom
   const { outbox: sql, sql: consumerSql, redis, store, mask } = options;
   const title = html`<h2>Its way</h2>`;
   try {
-    const hops = hopsOf(await traceFound({ sql, consumerSql, redis, store }, event), { hidesErrors: mask.hidesFields });
+    const trace = await traceFound({ sql, consumerSql, redis, store }, event);
+    const hops = hopsOf(trace, { hidesErrors: mask.hidesFields });
     const rows = hops.map(({ what, at, detail }) => [
       what,
       at === undefined ? "" : time(at),
       at === undefined ? "" : duration(Math.max(0, at.getTime() - event.sentAt.getTime()) / 1_000),
       detail,
     ]);
-    return html`${title}${table("Its way", ["Hop", "When", numbers("After it was sent"), "What"], rows)}`;
+    const away = trace.redisFault === undefined
+      ? ""
+      : html`<p class="error" role="alert">Redis does not answer: ${trace.redisFault}</p>`;
+    return html`${title}${away}${table("Its way", ["Hop", "When", numbers("After it was sent"), "What"], rows)}`;
   } catch (error) {
     const trouble = troubleOf(error);
     return html`${title}<p class="error" role="alert">${trouble.title}: ${trouble.text}</p>`;
