@@ -6,6 +6,7 @@
 import { readCommand } from "@events-pipeline/common/command";
 import { CannotCheckError } from "./cannot_check_error.ts";
 import { schemaHistoryCommand } from "./history_config.ts";
+import { onInterruption } from "./interruption.ts";
 import { takeHistory } from "./take_history.ts";
 
 const command = readCommand(schemaHistoryCommand, Deno.args, () => undefined);
@@ -14,14 +15,7 @@ if (command.kind === "print") {
   Deno.exit(command.exitCode);
 }
 const { flags } = command;
-const interrupted = new AbortController();
-let exitCode = 130;
-for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
-  Deno.addSignalListener(signal, () => {
-    exitCode = code;
-    interrupted.abort();
-  });
-}
+const interruption = onInterruption();
 Deno.exit(await main());
 
 async function main(): Promise<number> {
@@ -29,7 +23,7 @@ async function main(): Promise<number> {
   try {
     const { state } = await Deno.permissions.query({ name: "write" });
     const taken = await takeHistory({
-      ...{ folder: Deno.cwd(), schemas, say: console.error, signal: interrupted.signal },
+      ...{ folder: Deno.cwd(), schemas, say: console.error, signal: interruption.signal },
       history: history === undefined || history === "tags" ? history : Number(history),
       // The task may write to /tmp and to the current folder only.
       tempFolder: state === "granted" ? undefined : "/tmp",
@@ -44,7 +38,7 @@ async function main(): Promise<number> {
     );
     return 0;
   } catch (error) {
-    if (interrupted.signal.aborted) return exitCode;
+    if (interruption.signal.aborted) return interruption.exitCode();
     const message = error instanceof CannotCheckError ? error.message : String(error);
     console.error(`${schemaHistoryCommand.call}: ${message}`);
     return 1;

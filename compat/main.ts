@@ -11,6 +11,7 @@ import { checkCompat, type CheckCompatOptions, type CompatReport } from "./check
 import { CompatFileError } from "./compat_file.ts";
 import { checkCompatCommand } from "./config.ts";
 import { parseMode } from "./modes.ts";
+import { onInterruption } from "./interruption.ts";
 import { failureGithub, reportGithub } from "./report_github.ts";
 import { failureJson, reportJson } from "./report_json.ts";
 import { reportText } from "./report_text.ts";
@@ -23,14 +24,7 @@ if (command.kind === "print") {
   Deno.exit(command.exitCode);
 }
 const { flags } = command;
-const interrupted = new AbortController();
-let exitCode = 130;
-for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
-  Deno.addSignalListener(signal, () => {
-    exitCode = code;
-    interrupted.abort();
-  });
-}
+const interruption = onInterruption();
 Deno.exit(await main());
 
 async function main(): Promise<number> {
@@ -39,7 +33,7 @@ async function main(): Promise<number> {
     console.log({ text: reportText, json: reportJson, github: reportGithub }[format()](report));
     return verdict(report);
   } catch (error) {
-    if (interrupted.signal.aborted) return exitCode;
+    if (interruption.signal.aborted) return interruption.exitCode();
     const known = error instanceof CannotCheckError || error instanceof CompatFileError;
     const message = known ? error.message : `Cannot check: ${error instanceof Error ? error.stack : String(error)}`;
     if (format() === "json") console.log(failureJson(message));
@@ -77,7 +71,7 @@ async function options(): Promise<CheckCompatOptions> {
     compatFile: flags.waivers ?? "compat.json",
     today: new Date().toISOString().slice(0, 10),
     ...await tempFolder(),
-    signal: interrupted.signal,
+    signal: interruption.signal,
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Envelope } from "@events-pipeline/common";
 import type { Sql, TransactionSql } from "postgres";
+import { outboxIncarnation } from "./outbox_incarnation.ts";
 
 /** An unpublished row of `events.outbox_event`, and where it lies. */
 export interface OutboxRow {
@@ -214,8 +215,7 @@ export async function readBackloggedStreams(sql: Sql, known: readonly StreamFloo
     SELECT b.stream_name, b.oldest::text, always.*
     FROM (SELECT pg_backend_pid() AS backend_pid,
                   coalesce(pg_sequence_last_value('events.outbox_event_id_seq'), 0)::text AS last_id,
-                  concat(pg_postmaster_start_time(), ' ', pg_relation_filenode('events.outbox_event'), ' ',
-                  pg_is_in_recovery()) AS incarnation
+                  ${outboxIncarnation(sql)} AS incarnation
            OFFSET 0) AS always LEFT JOIN backlogged b ON true`;
   return {
     backlogged: rows.flatMap(({ stream_name: stream, oldest }) =>

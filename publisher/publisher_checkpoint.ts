@@ -1,5 +1,6 @@
 import { ZERO_ENTRY_ID } from "@events-pipeline/common";
 import type { TransactionSql } from "postgres";
+import { outboxIncarnation } from "./outbox_incarnation.ts";
 
 /** A stream that this transaction has locked. */
 export interface LockedStream {
@@ -42,8 +43,7 @@ export async function lockStream(
 ): Promise<LockedStream | undefined> {
   const [row] = await tx<{ checkpoint: string; now_ms: string; incarnation: string }[]>`
     SELECT checkpoint, floor(extract(epoch FROM clock_timestamp()) * 1000)::text AS now_ms,
-           concat(pg_postmaster_start_time(), ' ', pg_relation_filenode('events.outbox_event'), ' ',
-                  pg_is_in_recovery()) AS incarnation,
+           ${outboxIncarnation(tx)} AS incarnation,
            set_config('idle_in_transaction_session_timeout', ${String(idleMs)}, true),
            set_config('tcp_user_timeout', ${String(idleMs)}, true),
            set_config('statement_timeout', ${String(Math.ceil(answerMs * 0.9))}, true),

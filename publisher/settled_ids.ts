@@ -1,4 +1,5 @@
 import type { Sql } from "postgres";
+import { outboxIncarnation } from "./outbox_incarnation.ts";
 import type { StreamFloor } from "./outbox_rows.ts";
 
 /** A look at the writers: every id up to `lastId` belonged to one of them, or was settled already. */
@@ -108,8 +109,7 @@ export class SettledIds {
     // The order matters: a writer that took an id at or below the first answer shows in the second, unless it has ended.
     const [sequence] = await sql<{ last_id: string; incarnation: string }[]>`
       SELECT CASE WHEN is_called THEN last_value ELSE 0 END::text AS last_id,
-             concat(pg_postmaster_start_time(), ' ', pg_relation_filenode('events.outbox_event'), ' ',
-                  pg_is_in_recovery()) AS incarnation
+             ${outboxIncarnation(sql)} AS incarnation
       FROM events.outbox_event_id_seq`;
     this.sameServer(sequence!.incarnation, sequence!.last_id);
     const rows = await sql<{ writer: string }[]>`

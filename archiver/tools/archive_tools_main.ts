@@ -25,7 +25,7 @@ import { findEvent } from "./find_event.ts";
 import { beginningAt, endingAt, parsePlace } from "./place.ts";
 import { Progress } from "./progress.ts";
 import { archiveToolsCommand } from "./tools_config.ts";
-import { faultLine, verifiedLine } from "./verified_text.ts";
+import { count, faultLine, verifiedLine } from "./verified_text.ts";
 
 /** What the tools work with. */
 interface Tools {
@@ -202,7 +202,7 @@ async function verify({ store, connect }: Tools, flags: VerifyFlags, databaseUrl
   if (!compare) console.error("Without a database it is not known whether the archive's end is missing.");
   if (!flags.json) {
     await print([
-      `${totals.streams} ${totals.streams === 1 ? "stream" : "streams"}, ${totals.events} events: ${
+      `${count(totals.streams, "stream")}, ${totals.events} events: ${
         totals.faults === 0 ? "whole" : `${totals.faults} faults`
       }`,
     ]);

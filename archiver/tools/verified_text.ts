@@ -20,6 +20,7 @@ export function faultLine({ kind, first, last, key, detail }: ArchiveFault): str
   return `${kind}${range}: ${detail}${key === undefined ? "" : ` (${key})`}`;
 }
 
-function count(n: number, what: string): string {
+/** A number of things: `1 stream`, `3 streams`. */
+export function count(n: number, what: string): string {
   return `${n} ${what}${n === 1 ? "" : "s"}`;
 }
