@@ -1,6 +1,6 @@
 import { startPostgres, startRedis } from "@events-pipeline/local";
 import { startDaemon } from "@events-pipeline/local/daemon_process";
-import { testPipeline } from "@events-pipeline/local/test_pipeline";
+import { type TestPipeline, testPipeline } from "@events-pipeline/local/test_pipeline";
 import { until } from "@events-pipeline/local/until";
 import { assertEquals, assertMatch } from "@std/assert";
 import { CANARY_CONSUMER } from "./canary_consumer.ts";
@@ -9,12 +9,22 @@ import { type ConsumeDaemon, startConsume } from "../testdata/consume_daemon.ts"
 const come = async (daemon: ConsumeDaemon): Promise<number> =>
   Number(/^events_canary_duration_seconds_count (\d+)$/m.exec(await daemon.metrics().catch(() => ""))?.[1] ?? 0);
 
+/** A publisher in a process of its own, ended with what uses it. */
+async function startPublisher({ databaseUrl, redisUrl }: TestPipeline): Promise<AsyncDisposable> {
+  const publisher = await startDaemon("publisher", { environment: { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl } });
+  return {
+    async [Symbol.asyncDispose]() {
+      publisher.kill("SIGTERM");
+      await publisher.ended;
+    },
+  };
+}
+
 Deno.test("canaries are late while PostgreSQL, Redis or their own process stands still, and come again by themselves", async () => {
   await using postgres = await startPostgres();
   await using redis = await startRedis();
   await using pipeline = await testPipeline({ postgresUrl: postgres.url, redisUrl: redis.url });
-  const { databaseUrl, redisUrl } = pipeline;
-  const publisher = await startDaemon("publisher", { environment: { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl } });
+  await using _publisher = await startPublisher(pipeline);
   try {
     await using daemon = await startConsume(pipeline, { args: ["--canary", "1s"] });
     const comeAgain = async (): Promise<void> => {
@@ -56,61 +66,47 @@ Deno.test("canaries are late while PostgreSQL, Redis or their own process stands
   } catch (error) {
     console.error(error); // What is disposed of next may fail as well.
     throw error;
-  } finally {
-    publisher.kill("SIGTERM");
-    await publisher.ended;
   }
 });
 
 Deno.test("of two processes with a canary one sends, and the other goes on when that one dies", async () => {
   await using server = await startRedis({ persistence: "none" });
   await using pipeline = await testPipeline({ redisUrl: server.url });
-  const { databaseUrl, redisUrl, sql } = pipeline;
+  const { sql } = pipeline;
   const senders = async (): Promise<readonly string[]> => {
     const rows = await sql<{ sender: string }[]>`
       SELECT payload->>'sender' AS sender FROM events.outbox_event WHERE event_type = 'EventsPipelineCanarySent'`;
     return rows.map(({ sender }) => sender);
   };
-  const publisher = await startDaemon("publisher", { environment: { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl } });
-  try {
-    const start = () => startConsume(pipeline, { args: ["--canary", "1s"] });
-    await using first = await start();
-    await until("a canary has come", async () => await come(first) >= 1);
-    await using second = await start();
-    await until(
-      "it stands by",
-      async () => (await second.metrics().catch(() => "")).includes("events_canary_duration_seconds_count 0\n"),
-    );
-    const before = (await senders()).length;
-    await until("more have come", async () => (await senders()).length >= before + 2);
-    assertEquals(new Set(await senders()).size, 1);
-    assertEquals([await come(second), await second.faults()], [0, {}]);
-    first.kill("SIGKILL");
-    await until("the second one has the watch", async () => await come(second) >= 2);
-    second.kill("SIGTERM");
-    assertEquals(await second.ended, 0, second.output);
-  } finally {
-    publisher.kill("SIGTERM");
-    await publisher.ended;
-  }
+  await using _publisher = await startPublisher(pipeline);
+  const start = () => startConsume(pipeline, { args: ["--canary", "1s"] });
+  await using first = await start();
+  await until("a canary has come", async () => await come(first) >= 1);
+  await using second = await start();
+  await until(
+    "it stands by",
+    async () => (await second.metrics().catch(() => "")).includes("events_canary_duration_seconds_count 0\n"),
+  );
+  const before = (await senders()).length;
+  await until("more have come", async () => (await senders()).length >= before + 2);
+  assertEquals(new Set(await senders()).size, 1);
+  assertEquals([await come(second), await second.faults()], [0, {}]);
+  first.kill("SIGKILL");
+  await until("the second one has the watch", async () => await come(second) >= 2);
+  second.kill("SIGTERM");
+  assertEquals(await second.ended, 0, second.output);
 });
 
 Deno.test("consume --isolate --canary runs the canary in a process of its own", async () => {
   await using server = await startRedis({ persistence: "none" });
   await using pipeline = await testPipeline({ redisUrl: server.url });
-  const { databaseUrl, redisUrl } = pipeline;
-  const publisher = await startDaemon("publisher", { environment: { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl } });
-  try {
-    await using daemon = await startConsume(pipeline, { args: ["--isolate", "--canary", "2s"] });
-    await until("a canary has come", async () => await come(daemon) >= 1);
-    assertMatch(
-      await daemon.metrics(),
-      new RegExp(`^events_consumer_process_up\\{consumer="${CANARY_CONSUMER}"\\} 1$`, "m"),
-    );
-    daemon.kill("SIGTERM");
-    assertEquals(await daemon.ended, 0, daemon.output);
-  } finally {
-    publisher.kill("SIGTERM");
-    await publisher.ended;
-  }
+  await using _publisher = await startPublisher(pipeline);
+  await using daemon = await startConsume(pipeline, { args: ["--isolate", "--canary", "2s"] });
+  await until("a canary has come", async () => await come(daemon) >= 1);
+  assertMatch(
+    await daemon.metrics(),
+    new RegExp(`^events_consumer_process_up\\{consumer="${CANARY_CONSUMER}"\\} 1$`, "m"),
+  );
+  daemon.kill("SIGTERM");
+  assertEquals(await daemon.ended, 0, daemon.output);
 });
